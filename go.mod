@@ -1,6 +1,6 @@
 module github.com/tingke/tingke
 
-go 1.26
+go 1.26.0
 
 require (
 	github.com/ClickHouse/ch-go v0.74.0 // indirect

@@ -34,6 +34,8 @@ const (
 	MaxNameBytes = 512
 	// MaxChannelBytes bounds channel, which may be any string.
 	MaxChannelBytes = 64
+	// MaxAttributes bounds the unknown fields kept at one level.
+	MaxAttributes = 256
 	// MaxSessionRevision is the highest session revision; it is 16 bits of transcripts.version.
 	MaxSessionRevision = 65_535
 )
