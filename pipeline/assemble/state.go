@@ -56,9 +56,11 @@ type Turn struct {
 	Key schemas.TurnKey
 	// Hash is the turn's element, the last tie-break between turns of one key.
 	Hash Element
-	// OrderAt is At, or for a turn without a time the At of the turn before it in the same message; zero without any.
+	// OrderAt is At, or for a turn with neither seq nor time the At of the turn before it in the same message; zero
+	// without any.
 	OrderAt time.Time
-	// Position is the index in its message for a turn sent without seq, else 0.
+	// Position is, for a turn sent without seq, the index in its session message, or math.MaxInt32 where it came alone;
+	// else 0.
 	Position int32
 }
 
