@@ -1,0 +1,166 @@
+// Package analyse is the pure function at the heart of the pipeline: (transcript, rules, models, registry epoch) ->
+// analysed session. The same input gives the same bytes in stream, batch, rerun and test: it does no input or output,
+// reads no clock and must import neither the warehouse nor the stream.
+package analyse
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"math"
+	"sort"
+
+	"github.com/tingke/tingke/schemas"
+)
+
+// Featuriser gives the features of a transcript. It must be pure and safe for concurrent use.
+type Featuriser interface {
+	Features(*schemas.Transcript) *schemas.Features
+	ModelVersion() string
+}
+
+// Rules evaluates the rules in use. It must be pure and safe for concurrent use.
+type Rules interface {
+	Evaluate(*schemas.Transcript, *schemas.Features) schemas.Findings
+	Version() string
+}
+
+// Analyser analyses sessions. It is immutable and safe for concurrent use.
+type Analyser struct {
+	features    Featuriser
+	rules       Rules
+	departments map[string]string
+}
+
+// New makes an Analyser. departments maps an aspect to the department that acts on it; nil means
+// schemas.DefaultDepartments.
+func New(f Featuriser, r Rules, departments map[string]string) *Analyser {
+	if departments == nil {
+		departments = schemas.DefaultDepartments
+	}
+	return &Analyser{features: f, rules: r, departments: departments}
+}
+
+// Analyse analyses one assembled session. It never fails: what cannot be said is absent and noted in Coverage.
+func (a *Analyser) Analyse(t *schemas.Transcript) *schemas.Analysis {
+	out := &schemas.Analysis{
+		SessionID:    t.Meta.SessionID,
+		Version:      t.Version << 28,
+		Closed:       t.Closed,
+		Meta:         t.Meta,
+		EndedAt:      endedAt(t),
+		StartedAt:    startedAt(t),
+		AgentIDs:     agentIDs(t),
+		RulesVersion: a.rules.Version(),
+		ModelVersion: a.features.ModelVersion(),
+		Origin:       t.Origin,
+		Coverage:     append([]schemas.CoverageNote(nil), t.Notes...),
+	}
+	f, err := a.featuresOf(t)
+	if err != nil {
+		out.Coverage = append(out.Coverage, schemas.CoverageNote{What: "features", Why: err.Error()})
+	}
+	out.Coverage = append(out.Coverage, f.Notes...)
+	out.Experience = clean(f.Experience)
+	out.Turns = make([]schemas.AnalysedTurn, len(t.Turns))
+	for i := range t.Turns {
+		tf := &f.Turns[i]
+		out.Turns[i] = schemas.AnalysedTurn{TranscriptTurn: t.Turns[i], Emotion: tf.Emotion, Scores: tf.Scores, Polarity: tf.Polarity}
+		if t.Turns[i].Role == schemas.Customer {
+			if out.EmotionStart == "" {
+				out.EmotionStart = tf.Emotion.String()
+			}
+			out.EmotionEnd = tf.Emotion.String()
+		}
+		for _, m := range tf.Mentions {
+			out.Mentions = append(out.Mentions, a.mention(t, i, m))
+		}
+	}
+	out.Rounds = Rounds(t)
+	out.Facts = facts(t, out.Rounds)
+	findings, err := a.evaluate(t, f)
+	if err != nil {
+		out.Coverage = append(out.Coverage, schemas.CoverageNote{What: "rules", Why: err.Error()})
+	}
+	out.Findings = findings
+	out.Coverage = tidy(append(out.Coverage, findings.Notes...))
+	out.Findings.Notes = nil
+	return out
+}
+
+// featuresOf keeps a defect in one model from stopping the stream: the session is stored without features and says so.
+func (a *Analyser) featuresOf(t *schemas.Transcript) (f *schemas.Features, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the models failed: %v", p)
+		}
+		if f == nil || len(f.Turns) != len(t.Turns) {
+			f = &schemas.Features{Turns: make([]schemas.TurnFeatures, len(t.Turns))}
+			for i := range f.Turns {
+				tf := &f.Turns[i]
+				tf.Norm.Text = t.Turns[i].Text
+				tf.Emotion, tf.Scores[schemas.Neutral], tf.PolarityClass = schemas.Neutral, 1, schemas.NeutralPolarity
+			}
+		}
+	}()
+	return a.features.Features(t), nil
+}
+
+func (a *Analyser) evaluate(t *schemas.Transcript, f *schemas.Features) (out schemas.Findings, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			out, err = schemas.Findings{Outcomes: map[string]string{}}, fmt.Errorf("the rules failed: %v", p)
+		}
+	}()
+	return a.rules.Evaluate(t, f), nil
+}
+
+func (a *Analyser) mention(t *schemas.Transcript, i int, m schemas.TurnMention) schemas.Mention {
+	turn := &t.Turns[i]
+	return schemas.Mention{
+		MentionID: ID(t.Meta.SessionID, string(turn.Key), fmt.Sprint(m.Start), m.Text),
+		Turn:      turn.Seq.V, Text: m.Text, Start: m.Start, End: m.End,
+		Kind: m.Kind, Aspect: m.Aspect, Valuable: m.Valuable, Product: m.Product, Polarity: m.Polarity,
+		Department: a.departments[m.Aspect],
+	}
+}
+
+// ID is 16 hex digits of SHA-256 over the parts, each preceded by its length.
+func ID(parts ...string) string {
+	h := sha256.New()
+	var n [8]byte
+	for _, p := range parts {
+		binary.BigEndian.PutUint64(n[:], uint64(len(p)))
+		h.Write(n[:])
+		h.Write([]byte(p))
+	}
+	return hex.EncodeToString(h.Sum(nil)[:8])
+}
+
+// clean keeps a model's slip (NaN, infinite, out of range) out of the warehouse.
+func clean(v float64) float64 {
+	if math.IsNaN(v) {
+		return 0
+	}
+	return math.Max(-1, math.Min(1, v))
+}
+
+// tidy sorts the notes and adds up equal ones, so that the coverage does not depend on the order of discovery.
+func tidy(notes []schemas.CoverageNote) []schemas.CoverageNote {
+	sort.SliceStable(notes, func(i, j int) bool {
+		if notes[i].What != notes[j].What {
+			return notes[i].What < notes[j].What
+		}
+		return notes[i].Why < notes[j].Why
+	})
+	out := notes[:0]
+	for _, n := range notes {
+		if k := len(out) - 1; k >= 0 && out[k].What == n.What && out[k].Why == n.Why {
+			out[k].Count += n.Count
+			continue
+		}
+		out = append(out, n)
+	}
+	return out
+}
