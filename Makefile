@@ -1,0 +1,77 @@
+# Tingke. `make` prints this help; `make demo` and `make test` are all a fresh machine needs.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+CHDB_VERSION := 26.7.3-stable.1
+STATICCHECK_VERSION := v0.8.2
+OS := $(shell uname -s | tr A-Z a-z)
+ARCH := $(subst aarch64,arm64,$(subst x86_64,x64,$(shell uname -m)))
+CHDB_PACKAGE := @chdb/lib-$(OS)-$(ARCH)$(if $(filter linux,$(OS)),-gnu)
+CHDB_LIB := .cache/chdb/node_modules/$(CHDB_PACKAGE)/libchdb.so
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unversioned)
+DIR ?= ./.tingke
+ARGS ?=
+FUZZTIME ?= 10s
+
+.PHONY: help
+help: ## this list
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.PHONY: tools
+tools:
+	@command -v go >/dev/null || { echo "make: Go 1.26 or newer is needed: install it from https://go.dev/dl" >&2; exit 1; }
+	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || \
+	  { echo "make: a C++ compiler is needed (word segmentation): apt-get install g++, or xcode-select --install" >&2; exit 1; }
+	@[ -f "$(CHDB_LIB)" ] || command -v npm >/dev/null || \
+	  { echo "make: Node.js with npm is needed (it brings the embedded ClickHouse): apt-get install nodejs npm" >&2; exit 1; }
+
+$(CHDB_LIB):
+	@echo "fetching the embedded ClickHouse engine ($(CHDB_PACKAGE) $(CHDB_VERSION), 180 MB)"
+	@mkdir -p .cache/chdb
+	@npm install --prefix .cache/chdb --no-save --no-audit --no-fund --no-package-lock --loglevel=error $(CHDB_PACKAGE)@$(CHDB_VERSION)
+
+.PHONY: deps
+deps: tools $(CHDB_LIB) ## fetch the embedded ClickHouse and the Go modules
+	@go mod download
+
+.PHONY: build
+build: deps ## bin/tingke
+	@mkdir -p bin
+	go build -ldflags "-X main.buildVersion=$(VERSION)" -o bin/tingke ./cmd/tingke
+
+.PHONY: demo
+demo: build ## everything at once on the sample conversations; ARGS="--once" or files
+	bin/tingke demo --dir $(DIR) $(ARGS)
+
+.PHONY: test
+test: deps ## all fast tests
+	go test ./...
+
+.PHONY: test-race
+test-race: deps ## the same under the race detector
+	go test -race ./...
+
+.PHONY: test-kill
+test-kill: build ## the worker killed at 50 seeded moments and at every failpoint
+	go test -tags kill -run TestKill -count=1 -timeout 30m -v ./cmd/tingke
+
+.PHONY: fuzz
+fuzz: deps ## every fuzz target for FUZZTIME (10s)
+	@set -e; for pkg in $$(go list ./...); do \
+	  for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
+	    echo "$$pkg $$f"; go test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME); \
+	  done; done
+
+.PHONY: lint
+lint: deps ## gofmt, go vet, staticcheck
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
+	go vet ./... && go vet -tags kill ./cmd/tingke
+	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
+
+.PHONY: bench
+bench: build ## the pipeline against its floor
+	bin/tingke bench pipeline --json
+
+.PHONY: clean
+clean: ## remove what was built and the demo's data
+	rm -rf bin $(DIR)
