@@ -45,11 +45,11 @@ demo: build ## everything at once on the sample conversations; ARGS="--once" or 
 
 .PHONY: test
 test: deps ## all fast tests
-	go test ./...
+	go test ./... ./testdata
 
 .PHONY: test-race
 test-race: deps ## the same under the race detector
-	go test -race ./...
+	go test -race ./... ./testdata
 
 .PHONY: test-kill
 test-kill: build ## the worker killed at 50 seeded moments and at every failpoint
