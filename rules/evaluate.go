@@ -1,0 +1,492 @@
+package rules
+
+import (
+	"fmt"
+	"maps"
+	"sort"
+	"strings"
+	"sync"
+
+	"github.com/tingke/tingke/schemas"
+)
+
+const whyOpen = "open"
+
+// evaluation is the state of evaluating one session. It is reused between sessions and owned by one goroutine.
+type evaluation struct {
+	set        *Set
+	t          *schemas.Transcript
+	f          *schemas.Features
+	closed     bool
+	noFeatures bool
+
+	byRole    [16][]int32
+	clauseOf  [][]clause
+	clauseBuf []clause
+	matches   []found
+	matchAt   []int32
+	clockKind uint8
+
+	awake   []uint64
+	buckets []verdict
+}
+
+// verdict is what a rule says of the session.
+type verdict struct {
+	rule    *rule
+	outcome string
+	why     string // of na
+	// places of a breach or an occurrence, one group for each hit to report; breach of an absence has searched instead.
+	places   []hit
+	breach   bool
+	searched []int32
+}
+
+var pool = sync.Pool{New: func() any { return new(evaluation) }}
+
+// Evaluate applies all rules to a session. It is a pure function of the set, the transcript and its features, never
+// panics, and is safe for concurrent use; it reads its arguments only. Features that are missing make rules that need
+// them na, with the reason in Findings.Notes.
+//
+// Findings.Outcomes may be shared between results: treat it as read-only.
+func (s *Set) Evaluate(t *schemas.Transcript, f *schemas.Features) schemas.Findings {
+	e := pool.Get().(*evaluation)
+	defer func() {
+		e.release()
+		pool.Put(e)
+	}()
+	e.start(s, t, f)
+	e.scan()
+
+	out := schemas.Findings{Outcomes: s.closedRest}
+	shared := true
+	if !e.closed {
+		out.Outcomes = s.openRest
+		out.Notes = s.openNotes
+	}
+	rest := out.Outcomes
+	verdicts := e.buckets[:0]
+	for w, bits := range e.awake {
+		for bits != 0 {
+			k := w*64 + trailing(bits)
+			bits &= bits - 1
+			r := s.rules[k]
+			v := e.judge(r)
+			if rest[r.id] != v.outcome {
+				if shared {
+					out.Outcomes, shared = maps.Clone(rest), false
+				}
+				out.Outcomes[r.id] = v.outcome
+			}
+			verdicts = append(verdicts, v)
+		}
+	}
+	e.buckets = verdicts
+	out.Notes = e.notes(verdicts)
+	e.report(verdicts, &out)
+	return out
+}
+
+func trailing(x uint64) int {
+	n := 0
+	for x&1 == 0 {
+		x >>= 1
+		n++
+	}
+	return n
+}
+
+func (e *evaluation) start(s *Set, t *schemas.Transcript, f *schemas.Features) {
+	e.set, e.t, e.f, e.closed = s, t, f, t.Closed
+	e.noFeatures = f == nil || len(f.Turns) != len(t.Turns)
+	n := len(t.Turns)
+	if cap(e.clauseOf) < n {
+		e.clauseOf = make([][]clause, n)
+	}
+	e.clauseOf = e.clauseOf[:n]
+	clear(e.clauseOf)
+	e.clauseBuf = e.clauseBuf[:0]
+	e.matches, e.matchAt = e.matches[:0], e.matchAt[:0]
+	e.clockKind = 0
+	clear(e.byRole[:])
+	words := (len(s.rules) + 63) / 64
+	if cap(e.awake) < words {
+		e.awake = make([]uint64, words)
+	}
+	e.awake = e.awake[:words]
+	clear(e.awake)
+	for _, k := range s.always {
+		e.awake[k/64] |= 1 << (k % 64)
+	}
+}
+
+// maxKept bounds what a reused evaluation keeps, so that one huge session does not stay in memory.
+const maxKept = 1 << 16
+
+func (e *evaluation) release() {
+	e.set, e.t, e.f = nil, nil, nil
+	clear(e.byRole[:])
+	clear(e.clauseOf)
+	clear(e.buckets)
+	e.buckets = e.buckets[:0]
+	if cap(e.clauseBuf) > maxKept || cap(e.matches) > maxKept {
+		*e = evaluation{}
+	}
+}
+
+// text is the normalised text of a turn.
+func (e *evaluation) text(i int32) string {
+	if e.noFeatures {
+		return e.t.Turns[i].Text
+	}
+	return e.f.Turns[i].Norm.Text
+}
+
+// scan runs the automaton over all turns and wakes the rules whose words occur.
+func (e *evaluation) scan() {
+	s := e.set
+	e.matchAt = append(e.matchAt, 0)
+	for i := range e.t.Turns {
+		from := len(e.matches)
+		e.matches = s.words.find(e.text(int32(i)), e.matches)
+		for _, m := range e.matches[from:] {
+			e.wake(m.pattern)
+		}
+		e.matchAt = append(e.matchAt, int32(len(e.matches)))
+		if e.noFeatures {
+			continue
+		}
+		f := &e.f.Turns[i]
+		if int(f.Emotion) < len(s.emotionMarks) {
+			if w := s.emotionMarks[f.Emotion]; w >= 0 {
+				e.wake(w)
+			}
+		}
+		if len(s.kindMarks) > 0 {
+			for k := range f.Mentions {
+				if w, ok := s.kindMarks[f.Mentions[k].Kind]; ok {
+					e.wake(w)
+				}
+			}
+		}
+		if len(s.entityMarks) > 0 {
+			for k := range f.Entities {
+				if w, ok := s.entityMarks[f.Entities[k].Type]; ok {
+					e.wake(w)
+				}
+			}
+		}
+	}
+	if e.noFeatures {
+		// Without features nobody knows what a rule on emotions waits for: look at all of them.
+		for _, marks := range [][]int32{s.emotionMarks[:], values(s.kindMarks), values(s.entityMarks)} {
+			for _, w := range marks {
+				if w >= 0 {
+					e.wake(w)
+				}
+			}
+		}
+	}
+}
+
+func values(m map[string]int32) []int32 {
+	out := make([]int32, 0, len(m))
+	for _, v := range m {
+		out = append(out, v)
+	}
+	return out
+}
+
+func (e *evaluation) wake(word int32) {
+	for _, k := range e.set.wakes[e.set.first[word]:e.set.first[word+1]] {
+		e.awake[k/64] |= 1 << (k % 64)
+	}
+}
+
+// clauses gives the clauses of a turn, split once.
+func (e *evaluation) clauses(i int32) []clause {
+	if e.clauseOf[i] == nil {
+		from := len(e.clauseBuf)
+		e.clauseBuf = splitClauses(e.text(i), e.clauseBuf)
+		// An empty, non-nil slice says "split, none found". Growing the buffer leaves earlier slices on the old array.
+		e.clauseOf[i] = e.clauseBuf[from:len(e.clauseBuf):len(e.clauseBuf)]
+		if e.clauseOf[i] == nil {
+			e.clauseOf[i] = []clause{}
+		}
+	}
+	return e.clauseOf[i]
+}
+
+func (e *evaluation) wholeTurn(i int32) hit {
+	return hit{turn: i, start: 0, end: int32(len(e.text(i)))}
+}
+
+// judge evaluates one rule. A rule that fails in an unforeseen way is na with the reason.
+func (e *evaluation) judge(r *rule) (v verdict) {
+	defer func() {
+		if p := recover(); p != nil {
+			v = verdict{rule: r, outcome: schemas.NA, why: clip(fmt.Sprintf("error: %v", p), 200)}
+		}
+	}()
+	v = verdict{rule: r, outcome: r.rest}
+	if r.applies != nil && !r.applies.match(e.t) {
+		v.outcome = schemas.NA
+		return v
+	}
+	whole := e.role(maskAny)
+	if r.trigger == nil {
+		if r.forbid != nil {
+			return e.settleSimple(v, r.forbid.eval(e, whole, nil), true, nil)
+		}
+		var searched []int32
+		if r.expect.in != nil {
+			s, isOpen, why := e.narrow(r.expect.in, whole, nil)
+			switch {
+			case why != "":
+				v.outcome, v.why = schemas.NA, why
+				return v
+			case isOpen || len(s.turns) == 0 && !e.closed:
+				v.outcome, v.why = schemas.NA, whyOpen
+				return v
+			case len(s.turns) == 0:
+				v.outcome = schemas.NA
+				return v
+			}
+			searched = s.turns
+		} else {
+			searched = whole.turns
+		}
+		return e.settleSimple(v, r.expect.eval(e, whole, nil), false, searched)
+	}
+	return e.judgeTriggered(v, whole)
+}
+
+// settleSimple turns the truth of a rule's only condition into its outcome; bad says that its truth is a breach.
+func (e *evaluation) settleSimple(v verdict, x result, bad bool, searched []int32) verdict {
+	switch x.truth {
+	case noData:
+		v.outcome, v.why = schemas.NA, x.why
+	case open:
+		v.outcome, v.why = schemas.NA, whyOpen
+	case yes:
+		if bad {
+			return breach(v, x.hits, nil)
+		}
+		v.outcome = good(v.rule)
+	case no:
+		if bad {
+			v.outcome = good(v.rule)
+			return v
+		}
+		return breach(v, nil, searched)
+	}
+	return v
+}
+
+func good(r *rule) string {
+	if r.presence {
+		return schemas.Absent
+	}
+	return schemas.Pass
+}
+
+func breach(v verdict, places []hit, searched []int32) verdict {
+	v.outcome = schemas.Fail
+	if v.rule.presence {
+		v.outcome = schemas.Present
+	}
+	v.breach, v.places, v.searched = true, places, searched
+	return v
+}
+
+// judgeTriggered evaluates a rule with a trigger: what it expects or forbids relative to each hit.
+func (e *evaluation) judgeTriggered(v verdict, whole scope) verdict {
+	r := v.rule
+	x := r.trigger.eval(e, whole, nil)
+	switch x.truth {
+	case noData:
+		v.outcome, v.why = schemas.NA, x.why
+		return v
+	case open:
+		v.outcome, v.why = schemas.NA, whyOpen
+		return v
+	case no:
+		return v
+	}
+	if r.observes() {
+		v.outcome, v.places = schemas.Present, x.hits
+		return v
+	}
+	hits := x.hits
+	if len(hits) == 0 { // a condition of absence as trigger: it holds for the session as a whole
+		hits = []hit{{turn: 0}}
+		if len(e.t.Turns) == 0 {
+			return v
+		}
+	}
+	anchors, more := e.choose(r.which, onePerTurn(hits))
+	if len(anchors) == 0 {
+		if more {
+			v.outcome, v.why = schemas.NA, whyOpen
+		}
+		return v
+	}
+	var bad []hit
+	var searched []int32
+	met, pending, why := false, more, ""
+	for k := range anchors {
+		a := &anchors[k]
+		cond, breaks := r.expect, no
+		if r.forbid != nil {
+			cond, breaks = r.forbid, yes
+		}
+		y := cond.eval(e, whole, a)
+		switch {
+		case y.truth == breaks && r.forbid != nil:
+			bad = append(bad, y.hits...)
+			if len(y.hits) == 0 {
+				bad = append(bad, *a)
+			}
+		case y.truth == breaks:
+			bad = append(bad, *a)
+			if searched == nil {
+				searched = e.searchedFrom(cond, a)
+			}
+		case y.truth == open:
+			pending = true
+		case y.truth == noData:
+			why = y.why
+		default:
+			met = true
+		}
+		// What is still open before a breach could become the first breach: wait, so that the finding keeps its identity.
+		if pending && !e.closed && len(bad) == 0 && r.which.kind != whichAny && y.truth == open {
+			break
+		}
+	}
+	if r.which.kind == whichAny && met {
+		bad, pending, why = nil, false, ""
+	} else if r.which.kind == whichAny && pending {
+		bad = nil
+	}
+	switch {
+	case len(bad) > 0:
+		sortHits(bad)
+		return breach(v, bad, searched)
+	case why != "":
+		v.outcome, v.why = schemas.NA, why
+	case pending:
+		v.outcome, v.why = schemas.NA, whyOpen
+	default:
+		v.outcome = good(r)
+	}
+	return v
+}
+
+// choose picks the hits the rule is about; more says that further turns may add to them.
+func (e *evaluation) choose(w which, anchors []hit) (chosen []hit, more bool) {
+	switch w.kind {
+	case whichLast:
+		if !e.closed {
+			return nil, true
+		}
+		return anchors[len(anchors)-1:], false
+	case whichNth:
+		if w.n > len(anchors) {
+			return nil, !e.closed
+		}
+		return anchors[w.n-1 : w.n], false
+	}
+	return anchors, !e.closed
+}
+
+// searchedFrom gives the turns a failed expectation looked at, to know whose they are.
+func (e *evaluation) searchedFrom(c *condition, a *hit) []int32 {
+	if c.in == nil {
+		return nil
+	}
+	s, _, _ := e.narrow(c.in, e.role(maskAny), a)
+	return s.turns
+}
+
+// notes lists what could not be decided and why, sorted.
+func (e *evaluation) notes(verdicts []verdict) []schemas.CoverageNote {
+	var own []schemas.CoverageNote
+	if e.noFeatures && len(e.t.Turns) > 0 {
+		own = append(own, schemas.CoverageNote{What: "rules", Why: whyNoFeatures})
+	}
+	if e.closed {
+		for _, v := range verdicts {
+			if v.outcome == schemas.NA && v.why != "" {
+				own = append(own, schemas.CoverageNote{What: "rule:" + v.rule.id, Why: v.why})
+			}
+		}
+		sortNotes(own)
+		return own
+	}
+	// Open: every rule that sleeps is open; of those awake it depends.
+	decided := map[string]string{}
+	for _, v := range verdicts {
+		if v.outcome != schemas.NA || v.why != whyOpen {
+			decided["rule:"+v.rule.id] = v.why
+		}
+	}
+	if len(decided) == 0 && len(own) == 0 {
+		return e.set.openNotes
+	}
+	for _, n := range e.set.openNotes {
+		why, ok := decided[n.What]
+		if ok && why == "" {
+			continue
+		}
+		if ok {
+			n.Why = why
+		}
+		own = append(own, n)
+	}
+	sortNotes(own)
+	return own
+}
+
+func sortNotes(notes []schemas.CoverageNote) {
+	sort.Slice(notes, func(i, j int) bool {
+		if notes[i].What != notes[j].What {
+			return notes[i].What < notes[j].What
+		}
+		return notes[i].Why < notes[j].Why
+	})
+}
+
+// agentOf gives the agent of a turn.
+func (e *evaluation) agentOf(i int32) string {
+	if t := &e.t.Turns[i]; t.AgentID != "" {
+		return t.AgentID
+	}
+	return e.t.Meta.AgentID
+}
+
+// nearestAgent gives the agent whose turn lies nearest the searched turns, those of the range first.
+func (e *evaluation) nearestAgent(searched []int32, around int32) string {
+	for _, i := range searched {
+		if e.t.Turns[i].Role == schemas.Agent {
+			return e.agentOf(i)
+		}
+	}
+	agents := e.role(maskAgent).turns
+	if len(agents) == 0 {
+		return e.t.Meta.AgentID
+	}
+	if len(searched) > 0 {
+		around = searched[0]
+	}
+	k := sort.Search(len(agents), func(i int) bool { return agents[i] >= around })
+	switch {
+	case k == len(agents):
+		k--
+	case k > 0 && around-agents[k-1] < agents[k]-around:
+		k--
+	}
+	return e.agentOf(agents[k])
+}
+
+func quote(s string) string { return clip(strings.Join(strings.Fields(s), " "), 40) }

@@ -1,0 +1,438 @@
+package rules
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/tingke/tingke/schemas"
+)
+
+// roleMask is a set of roles; 0 is any role.
+type roleMask uint8
+
+const (
+	maskCustomer roleMask = 1 << iota
+	maskAgent
+	maskBot
+	maskSystem
+	maskAny roleMask = 0
+)
+
+func maskOf(r schemas.Role) roleMask {
+	switch r {
+	case schemas.Customer:
+		return maskCustomer
+	case schemas.Agent:
+		return maskAgent
+	case schemas.Bot:
+		return maskBot
+	case schemas.System:
+		return maskSystem
+	}
+	return 0
+}
+
+func (m roleMask) chinese() string {
+	var parts []string
+	for _, r := range []struct {
+		m roleMask
+		s string
+	}{{maskCustomer, "客户"}, {maskAgent, "客服"}, {maskBot, "机器人"}, {maskSystem, "系统"}} {
+		if m&r.m != 0 {
+			parts = append(parts, r.s)
+		}
+	}
+	if len(parts) == 0 {
+		return "会话"
+	}
+	return strings.Join(parts, "和")
+}
+
+// where is the place of a range.
+type where uint8
+
+const (
+	whereAll where = iota
+	whereFirst
+	whereLast
+	whereAfter
+	whereBefore
+	whereAround
+	whereSame
+)
+
+var whereNames = map[string]where{"first": whereFirst, "last": whereLast, "after": whereAfter, "before": whereBefore, "around": whereAround}
+
+// span is a range as written under `in`: which turns a condition looks at.
+type span struct {
+	roles roleMask
+	where where
+	n     int   // turns of the roles; -1 for all
+	ms    int64 // time instead of turns, -1 where turns count
+	same  bool  // the anchor's own turn too
+}
+
+// chinese says which turns were searched, for the reason of an absence.
+func (s *span) chinese() string {
+	if s == nil {
+		return "整个会话"
+	}
+	who := s.roles.chinese()
+	amount := fmt.Sprintf("%d句", s.n)
+	if s.ms >= 0 {
+		amount = fmt.Sprintf("%g秒", float64(s.ms)/1000)
+	}
+	switch s.where {
+	case whereFirst:
+		return who + "最初" + amount
+	case whereLast:
+		return who + "最后" + amount
+	case whereAfter:
+		if s.n < 0 && s.ms < 0 {
+			return "其后" + who + "的话"
+		}
+		return "其后" + who + amount
+	case whereBefore:
+		if s.n < 0 && s.ms < 0 {
+			return "此前" + who + "的话"
+		}
+		return "此前" + who + amount
+	case whereAround:
+		return "前后" + who + amount
+	case whereSame:
+		return "同一句"
+	}
+	if s.roles == maskAny {
+		return "整个会话"
+	}
+	return who + "的全部发言"
+}
+
+// parseSpan reads `in`. anchored says whether the condition has a hit to be relative to.
+func (d *decoder) parseSpan(n *yaml.Node, anchored bool) *span {
+	f, ok := d.mapping(n, "in", "role", "first", "last", "after", "before", "around", "same_turn")
+	if !ok {
+		return nil
+	}
+	s := &span{n: -1, ms: -1}
+	if r := f.get("role"); r != nil {
+		s.roles = d.parseRoles(r)
+	}
+	for _, key := range []string{"first", "last", "after", "before", "around"} {
+		v := f.get(key)
+		if v == nil {
+			continue
+		}
+		if s.where != whereAll {
+			d.errorf(f.key(key), "nest two conditions to combine ranges", "in has two ranges")
+			continue
+		}
+		s.where = whereNames[key]
+		relative := s.where >= whereAfter
+		if relative && !anchored {
+			d.errorf(f.key(key), "before, after and around count from the rule's trigger, from the anchor of reply_to, or inside unless from the hit", "there is no hit to count from here")
+		}
+		switch {
+		case v.Kind == yaml.ScalarNode && v.Value == "all" && relative:
+		case v.Kind == yaml.ScalarNode && isCount(v.Value):
+			s.n = d.int(v, "in."+key, 1, schemas.MaxTurns)
+		case v.Kind == yaml.ScalarNode && v.Tag != "!!null":
+			s.ms = d.duration(v, "in."+key)
+		default:
+			d.errorf(v, "a number of turns such as 2, or a time span such as 30s", "in.%s is empty", key)
+		}
+	}
+	if v := f.get("same_turn"); v != nil {
+		s.same = d.boolean(v, "in.same_turn", false)
+		if s.same && !anchored {
+			d.errorf(f.key("same_turn"), "", "there is no hit whose turn could be meant")
+		}
+		if s.same && s.where == whereAll {
+			s.where = whereSame
+		} else if s.same && s.where < whereAfter {
+			d.errorf(f.key("same_turn"), "use it alone or with after, before, around", "same_turn does not go with first or last")
+		}
+	}
+	return s
+}
+
+func isCount(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < '0' || s[i] > '9' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (d *decoder) parseRoles(n *yaml.Node) roleMask {
+	var m roleMask
+	for _, it := range d.items(n, "role") {
+		switch d.oneOf(it, "role", "customer", "agent", "bot", "system", "any") {
+		case "customer":
+			m |= maskCustomer
+		case "agent":
+			m |= maskAgent
+		case "bot":
+			m |= maskBot
+		case "system":
+			m |= maskSystem
+		}
+	}
+	return m
+}
+
+// scope is a stretch of the session that a condition is evaluated over: turns by index, and inside a single turn
+// perhaps only some bytes of it.
+type scope struct {
+	turns []int32
+	// from and to bound the normalised text of a single turn; to < 0 is the whole turn.
+	from, to int32
+	// complete says that further turns at the end of the session cannot add to the scope.
+	complete bool
+}
+
+func (s scope) turn(i int32) scope {
+	return scope{turns: []int32{i}, to: -1, complete: true}
+}
+
+// narrow applies a range. why is set where the range cannot be found (no timestamps); open where it depends on turns
+// still to come.
+func (e *evaluation) narrow(s *span, in scope, anchor *hit) (out scope, open bool, why string) {
+	base := in
+	if s.where >= whereAfter {
+		base = e.role(s.roles)
+	} else if s.roles != maskAny {
+		base = e.only(in, s.roles)
+	}
+	t := base.turns
+	switch s.where {
+	case whereAll:
+		return base, false, ""
+	case whereFirst:
+		if s.ms < 0 {
+			if len(t) >= s.n {
+				base.turns, base.complete = t[:s.n], true
+			}
+			return base, false, ""
+		}
+		if len(e.t.Turns) == 0 {
+			return base, false, ""
+		}
+		start, ok := e.clock(0)
+		if !ok {
+			return base, false, whyNoTimes
+		}
+		k := 0
+		for k < len(t) {
+			at, ok := e.clock(t[k])
+			if !ok {
+				return base, false, whyNoTimes
+			}
+			if at > start+s.ms {
+				base.complete = true
+				break
+			}
+			k++
+		}
+		base.turns = t[:k]
+		return base, false, ""
+	case whereLast:
+		if !e.closed {
+			return base, true, ""
+		}
+		if s.ms < 0 {
+			base.turns = t[max(0, len(t)-s.n):]
+			return base, false, ""
+		}
+		if len(e.t.Turns) == 0 {
+			return base, false, ""
+		}
+		end, ok := e.clock(int32(len(e.t.Turns) - 1))
+		if !ok {
+			return base, false, whyNoTimes
+		}
+		k := len(t)
+		for k > 0 {
+			at, ok := e.clock(t[k-1])
+			if !ok {
+				return base, false, whyNoTimes
+			}
+			if at < end-s.ms {
+				break
+			}
+			k--
+		}
+		base.turns = t[k:]
+		return base, false, ""
+	case whereSame:
+		if s.roles != maskAny && maskOf(e.t.Turns[anchor.turn].Role)&s.roles == 0 {
+			return scope{complete: true, to: -1}, false, ""
+		}
+		return base.turn(anchor.turn), false, ""
+	}
+	// Relative ranges: the turns before and after the anchor, by number or time.
+	at := sort.Search(len(t), func(i int) bool { return t[i] >= anchor.turn })
+	next := at
+	if next < len(t) && t[next] == anchor.turn {
+		next++
+	}
+	lo, hi := at, next
+	if !s.same {
+		if s.where == whereAfter {
+			lo = next
+		} else if s.where == whereBefore {
+			hi = at
+		}
+	}
+	complete := true
+	if s.where != whereBefore {
+		var why string
+		if hi, complete, why = e.reach(t, next, s, anchor.turn); why != "" {
+			return base, false, why
+		}
+	}
+	if s.where != whereAfter {
+		var why string
+		if lo, why = e.reachBack(t, at, s, anchor.turn); why != "" {
+			return base, false, why
+		}
+	}
+	if s.where == whereAround && !s.same && at != next {
+		// The anchor's own turn lies in the middle: leave it out.
+		joined := make([]int32, 0, hi-lo)
+		joined = append(append(joined, t[lo:at]...), t[next:hi]...)
+		return scope{turns: joined, to: -1, complete: complete}, false, ""
+	}
+	return scope{turns: t[lo:hi], to: -1, complete: complete}, false, ""
+}
+
+// reach gives the end of the turns after an anchor.
+func (e *evaluation) reach(t []int32, next int, s *span, anchor int32) (hi int, complete bool, why string) {
+	if s.ms < 0 {
+		if s.n < 0 || next+s.n > len(t) {
+			return len(t), e.closed, ""
+		}
+		return next + s.n, true, ""
+	}
+	from, ok := e.clock(anchor)
+	if !ok {
+		return 0, false, whyNoTimes
+	}
+	for hi = next; hi < len(t); hi++ {
+		at, ok := e.clock(t[hi])
+		if !ok {
+			return 0, false, whyNoTimes
+		}
+		if at > from+s.ms {
+			return hi, true, ""
+		}
+	}
+	// A later turn of anybody shows that the time has passed.
+	if last, ok := e.clock(int32(len(e.t.Turns) - 1)); ok && last > from+s.ms {
+		return hi, true, ""
+	}
+	return hi, e.closed, ""
+}
+
+func (e *evaluation) reachBack(t []int32, at int, s *span, anchor int32) (lo int, why string) {
+	if s.ms < 0 {
+		if s.n < 0 {
+			return 0, ""
+		}
+		return max(0, at-s.n), ""
+	}
+	from, ok := e.clock(anchor)
+	if !ok {
+		return 0, whyNoTimes
+	}
+	for lo = at; lo > 0; lo-- {
+		t0, ok := e.clock(t[lo-1])
+		if !ok {
+			return 0, whyNoTimes
+		}
+		if t0 < from-s.ms {
+			break
+		}
+	}
+	return lo, ""
+}
+
+// role gives all turns of the roles; the result is shared and must not be written to.
+func (e *evaluation) role(m roleMask) scope {
+	if e.byRole[m&15] == nil {
+		turns := make([]int32, 0, len(e.t.Turns))
+		for i := range e.t.Turns {
+			if m == maskAny || maskOf(e.t.Turns[i].Role)&m != 0 {
+				turns = append(turns, int32(i))
+			}
+		}
+		e.byRole[m&15] = turns
+	}
+	return scope{turns: e.byRole[m&15], to: -1, complete: e.closed}
+}
+
+// only keeps the turns of a scope that belong to the roles.
+func (e *evaluation) only(s scope, m roleMask) scope {
+	if len(s.turns) == len(e.t.Turns) {
+		r := e.role(m)
+		r.complete = s.complete
+		return r
+	}
+	all := true
+	for _, i := range s.turns {
+		if maskOf(e.t.Turns[i].Role)&m == 0 {
+			all = false
+			break
+		}
+	}
+	if all {
+		return s
+	}
+	kept := make([]int32, 0, len(s.turns))
+	for _, i := range s.turns {
+		if maskOf(e.t.Turns[i].Role)&m != 0 {
+			kept = append(kept, i)
+		}
+	}
+	s.turns = kept
+	return s
+}
+
+// clock gives a turn's start on the session's clock in ms: of the recording where every turn has that, else of day.
+func (e *evaluation) clock(i int32) (int64, bool) {
+	t := &e.t.Turns[i]
+	if e.recorded() {
+		return t.StartMS.V, true
+	}
+	if t.At.IsZero() {
+		return 0, false
+	}
+	return t.At.UnixMilli(), true
+}
+
+// clockEnd is the end of a turn, its start where no end is known.
+func (e *evaluation) clockEnd(i int32) (int64, bool) {
+	if t := &e.t.Turns[i]; e.recorded() && t.EndMS.OK {
+		return max(t.EndMS.V, t.StartMS.V), true
+	}
+	return e.clock(i)
+}
+
+func (e *evaluation) recorded() bool {
+	if e.clockKind == 0 {
+		e.clockKind = 1
+		for i := range e.t.Turns {
+			if !e.t.Turns[i].StartMS.OK {
+				e.clockKind = 2
+				break
+			}
+		}
+	}
+	return e.clockKind == 1
+}
+
+const whyNoTimes = "no_timestamps"

@@ -1,0 +1,240 @@
+package rules
+
+import (
+	"fmt"
+	"sort"
+	"strings"
+
+	"github.com/tingke/tingke/schemas"
+)
+
+// Options change how packs are read. The zero value is the default.
+type Options struct {
+	// Normalise brings a word of a pack into the form of TurnFeatures.Norm.Text. The default folds width and case only;
+	// a caller whose texts are folded from traditional to simplified characters gives the same function here.
+	Normalise func(string) string
+}
+
+// Set is a compiled group of packs. It is immutable and safe for concurrent use.
+type Set struct {
+	packs     []*pack
+	rules     []*rule
+	words     *automaton
+	version   string
+	flagBelow float64
+	warnings  Problems
+	// wakes[first[w]:first[w+1]] are the rules that word w wakes.
+	first []int32
+	wakes []int32
+	// always are the rules looked at in every session.
+	always []int32
+	// marks gives the pseudo-word of a feature.
+	emotionMarks [schemas.EmotionCount]int32
+	kindMarks    map[string]int32
+	entityMarks  map[string]int32
+	// Outcomes of a session in which no rule wakes, and the notes of an open one. Shared: copied before a change.
+	closedRest map[string]string
+	openRest   map[string]string
+	openNotes  []schemas.CoverageNote
+}
+
+const defaultFlagBelow = 60
+
+// Load reads and compiles packs; their order is the order of findings. All errors of all packs come back at once, as
+// Problems.
+func Load(sources ...Source) (*Set, error) { return LoadWith(Options{}, sources...) }
+
+// LoadWith is Load with options.
+func LoadWith(o Options, sources ...Source) (*Set, error) {
+	if o.Normalise == nil {
+		o.Normalise = foldText
+	}
+	s := &Set{flagBelow: defaultFlagBelow}
+	table := &wordTable{ids: map[string]int32{}}
+	var probs Problems
+	if len(sources) == 0 {
+		probs = append(probs, Problem{File: "rules", Message: "no rule pack given"})
+	}
+	byID := map[string]*rule{}
+	packFiles := map[string]string{}
+	for _, src := range sources {
+		text, err := src.read()
+		if err != nil {
+			probs = append(probs, Problem{File: src.name, Message: err.Error()})
+			continue
+		}
+		if len(text) > maxPackBytes {
+			probs = append(probs, Problem{File: src.name, Message: fmt.Sprintf("the pack has %d bytes, more than %d", len(text), maxPackBytes)})
+			continue
+		}
+		d := &decoder{file: src.name, fold: o.Normalise, words: table}
+		p := d.readPack(text)
+		if p != nil {
+			if other, ok := packFiles[p.id]; ok && p.id != "" {
+				d.errorf(p.node, "", "the pack %s is loaded twice, from %s too", p.id, other)
+			}
+			packFiles[p.id] = src.name
+			for _, r := range p.rules {
+				if other := byID[r.id]; other != nil && r.id != "" {
+					d.errorf(r.node, fmt.Sprintf("the other one is at %s:%d", other.file, other.node.Line), "two rules have the id %s", r.id)
+					continue
+				}
+				byID[r.id] = r
+			}
+			s.packs = append(s.packs, p)
+			s.rules = append(s.rules, p.rules...)
+			s.warn(d, p)
+		}
+		probs = append(probs, d.probs.sorted()...)
+	}
+	if len(probs) > 0 {
+		return nil, probs
+	}
+	if err := table.check(); err != nil {
+		return nil, Problems{{File: sources[0].name, Message: err.Error()}}
+	}
+	s.compile(table)
+	return s, nil
+}
+
+// warn notes what is lawful but probably not meant.
+func (s *Set) warn(d *decoder, p *pack) {
+	if p.flagBelow >= 0 {
+		s.flagBelow = p.flagBelow
+	}
+	if sum := p.lightPoints(); sum >= 40 {
+		s.warnings = append(s.warnings, Problem{File: d.file, Line: 1, Column: 1, Message: fmt.Sprintf("the info and minor rules of pack %s can cost %g points together", p.id, sum),
+			Hint: "below 40 they cannot flag a session alone"})
+	}
+	var names []string
+	for name, l := range d.lists {
+		if !l.used {
+			names = append(names, name)
+		}
+	}
+	sort.Strings(names)
+	for _, name := range names {
+		n := d.lists[name].node
+		s.warnings = append(s.warnings, Problem{File: d.file, Line: n.Line, Column: n.Column, Text: name, Message: "no rule uses this list"})
+	}
+	for _, r := range p.rules {
+		if len(r.tests) == 0 {
+			s.warnings = append(s.warnings, Problem{File: d.file, Line: r.node.Line, Column: r.node.Column, Text: r.id, Message: "the rule has no tests"})
+		}
+	}
+}
+
+// maxClasses bounds the distinct characters of all words: the automaton numbers them in 16 bits.
+const maxClasses = 60_000
+
+func (t *wordTable) check() error {
+	seen := map[rune]bool{}
+	for _, w := range t.words {
+		for _, r := range w {
+			seen[r] = true
+		}
+	}
+	if len(seen) > maxClasses {
+		return fmt.Errorf("the words of the packs use %d different characters, more than %d", len(seen), maxClasses)
+	}
+	return nil
+}
+
+// compile builds the automaton and what it needs to wake rules.
+func (s *Set) compile(table *wordTable) {
+	s.kindMarks, s.entityMarks = map[string]int32{}, map[string]int32{}
+	for i := range s.emotionMarks {
+		s.emotionMarks[i] = -1
+	}
+	for id, w := range table.words {
+		kind, key, ok := strings.Cut(w, ":")
+		if !ok || w[0] != 0 {
+			continue
+		}
+		switch kind {
+		case "\x00emotion":
+			if em, ok := schemas.ParseEmotion(key); ok {
+				s.emotionMarks[em] = int32(id)
+			}
+		case "\x00kind":
+			s.kindMarks[key] = int32(id)
+		case "\x00entity":
+			s.entityMarks[key] = int32(id)
+		}
+	}
+	s.words = newAutomaton(table.words)
+
+	counts := make([]int32, len(table.words)+1)
+	for _, r := range s.rules {
+		for _, w := range r.words {
+			counts[w+1]++
+		}
+	}
+	for i := 1; i < len(counts); i++ {
+		counts[i] += counts[i-1]
+	}
+	s.first = counts
+	s.wakes = make([]int32, counts[len(counts)-1])
+	fill := append([]int32(nil), counts...)
+	s.closedRest = make(map[string]string, len(s.rules))
+	s.openRest = make(map[string]string, len(s.rules))
+	for i, r := range s.rules {
+		for _, w := range r.words {
+			s.wakes[fill[w]] = int32(i)
+			fill[w]++
+		}
+		if r.always || r.applies != nil {
+			s.always = append(s.always, int32(i))
+		}
+		s.closedRest[r.id] = r.rest
+		s.openRest[r.id] = schemas.NA
+		s.openNotes = append(s.openNotes, schemas.CoverageNote{What: "rule:" + r.id, Why: whyOpen})
+	}
+	sortNotes(s.openNotes)
+	versions := make([]string, len(s.packs))
+	for i, p := range s.packs {
+		versions[i] = p.id + "@" + p.fullVersion()
+	}
+	s.version = strings.Join(versions, ",")
+}
+
+// Version names the packs with their declared version and content hash: standard@1+0a1b2c3d, joined by commas.
+func (s *Set) Version() string { return s.version }
+
+// Warnings are what is lawful but probably not meant, such as a rule without tests.
+func (s *Set) Warnings() []Problem { return append([]Problem(nil), s.warnings...) }
+
+// RuleInfo describes a rule to people and programs.
+type RuleInfo struct {
+	ID        string  `json:"id"`
+	Name      string  `json:"name"`
+	Pack      string  `json:"pack"`
+	Version   string  `json:"version"`
+	Dimension string  `json:"dimension,omitempty"`
+	Severity  string  `json:"severity"`
+	Points    float64 `json:"points"`
+	// Outcomes is "pass_fail" or "presence".
+	Outcomes string `json:"outcomes"`
+	// Item is scorecard.item, "" where the rule feeds none.
+	Item string `json:"item,omitempty"`
+	// Tests is the number of inline tests.
+	Tests int    `json:"tests"`
+	File  string `json:"file"`
+	Line  int    `json:"line"`
+}
+
+// Rules lists the rules in the order of their packs.
+func (s *Set) Rules() []RuleInfo {
+	out := make([]RuleInfo, len(s.rules))
+	for i, r := range s.rules {
+		out[i] = RuleInfo{ID: r.id, Name: r.name, Pack: r.pack.id, Version: r.pack.fullVersion(), Dimension: r.dimension, Severity: r.severity, Points: r.points,
+			Outcomes: "pass_fail", Tests: len(r.tests), File: r.file, Line: r.node.Line}
+		if r.presence {
+			out[i].Outcomes = "presence"
+		}
+		if r.item != nil {
+			out[i].Item = r.card.id + "." + r.item.id
+		}
+	}
+	return out
+}
