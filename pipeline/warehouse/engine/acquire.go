@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
@@ -119,29 +118,6 @@ func tryAcquire(ctx context.Context, dir string, opts Options) (*Handle, error) 
 	return o.handle(opts.Conns), nil
 }
 
-// takeLock returns nil without an error when another process has the lock. The
-// system frees it when its owner ends, however it ends.
-func takeLock(path string) (*os.File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open the engine's lock: %w", err)
-	}
-	for {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if !errors.Is(err, syscall.EINTR) {
-			break
-		}
-	}
-	if err == nil {
-		return f, nil
-	}
-	f.Close()
-	if errors.Is(err, syscall.EWOULDBLOCK) {
-		return nil, nil
-	}
-	return nil, fmt.Errorf("cannot lock %q: %w", path, err)
-}
-
 func startOwner(ctx context.Context, dir string, lock *os.File, opts Options) (*owner, error) {
 	// What is left of an owner that was killed would send others astray.
 	if err := os.Remove(filepath.Join(dir, infoFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -192,7 +168,7 @@ func clientOptions(rt http.RoundTripper, conns int) *clickhouse.Options {
 	return &clickhouse.Options{
 		Protocol:     clickhouse.HTTP,
 		Addr:         []string{clientHost},
-		Auth:         clickhouse.Auth{Database: "default"},
+		Auth:         clickhouse.Auth{Database: Database},
 		Compression:  &clickhouse.Compression{Method: clickhouse.CompressionNone},
 		MaxOpenConns: conns,
 		MaxIdleConns: conns,

@@ -1,5 +1,3 @@
-//go:build linux || darwin
-
 package engine
 
 import (
@@ -10,8 +8,6 @@ import (
 	"strings"
 	"sync"
 	"unsafe"
-
-	"github.com/ebitengine/purego"
 )
 
 // library holds the C functions of libchdb that this package uses. The names
@@ -44,6 +40,12 @@ type library struct {
 	version          func() unsafe.Pointer
 }
 
+// symbol is a C function of the library and the Go variable to bind it to.
+type symbol struct {
+	name string
+	fn   any // pointer to a func
+}
+
 var loaded struct {
 	sync.Mutex
 	path string
@@ -61,16 +63,8 @@ func loadLibrary(path string) (*library, error) {
 		}
 		return loaded.lib, nil
 	}
-	handle, err := purego.Dlopen(path, purego.RTLD_NOW|purego.RTLD_LOCAL)
-	if err != nil {
-		return nil, fmt.Errorf("cannot load engine library %q: %w (run `make deps` to fetch one for this machine, or set %s)", path, err, LibraryEnv)
-	}
 	lib := &library{}
-	var missing []string
-	for _, s := range []struct {
-		name string
-		fn   any
-	}{
+	missing, err := bind(path, []symbol{
 		{"chdb_connect", &lib.connect},
 		{"chdb_close_conn", &lib.closeConn},
 		{"chdb_query_n", &lib.query},
@@ -92,13 +86,9 @@ func loadLibrary(path string) (*library, error) {
 		{"chdb_classify_query_n", &lib.classify},
 		{"chdb_set_signal_handlers_enabled", &lib.setSignalHandler},
 		{"chdb_version", &lib.version},
-	} {
-		sym, err := purego.Dlsym(handle, s.name)
-		if err != nil || sym == 0 {
-			missing = append(missing, s.name)
-			continue
-		}
-		purego.RegisterFunc(s.fn, sym)
+	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot load engine library %q: %w (run `make deps` to fetch one for this machine, or set %s)", path, err, LibraryEnv)
 	}
 	if len(missing) > 0 {
 		return nil, fmt.Errorf("engine library %q lacks %s: it is not libchdb 26.7 or newer; run `make deps`, or set %s to one that is", path, strings.Join(missing, ", "), LibraryEnv)

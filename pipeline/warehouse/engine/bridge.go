@@ -171,7 +171,7 @@ func decodeRequest(req *http.Request) (*request, error) {
 		return nil, exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "Compression %q is not supported by the embedded engine; turn it off in the client", enc)
 	}
 	r := &request{format: "TabSeparated"}
-	r.session.settings = map[string]string{}
+	r.session = session{database: Database, settings: map[string]string{}}
 	values := map[string]string{}
 	for k, vs := range q {
 		v := vs[len(vs)-1]
@@ -180,7 +180,7 @@ func decodeRequest(req *http.Request) (*request, error) {
 			values[strings.TrimPrefix(k, "param_")] = v
 		case k == "query":
 			r.sql = v
-		case k == "database":
+		case k == "database" && v != "":
 			r.session.database = v
 		case k == "default_format":
 			r.format = v
@@ -238,7 +238,7 @@ func decodeRequest(req *http.Request) (*request, error) {
 var reservedParam = map[string]bool{
 	"query_id": true, "quota_key": true, "user": true, "password": true, "role": true,
 	"buffer_size": true, "wait_end_of_query": true, "stacktrace": true, "log_comment": true,
-	"compress": true, "decompress": true, "enable_http_compression": true,
+	"database": true, "compress": true, "decompress": true, "enable_http_compression": true,
 	"send_progress_in_http_headers": true, "network_compression_method": true,
 	"http_zlib_compression_level": true, "session_timeout": true, "session_check": true,
 	"close_session": true, "client_protocol_version": true, "http_response_buffer_size": true,

@@ -39,6 +39,11 @@ const (
 	DefaultConns          = 16
 )
 
+// Database is where tables are unless a request names another database. It is
+// not the engine's own "default", which is laid over the host's files: there
+// the table x.csv is the file of that name.
+const Database = "tingke"
+
 var (
 	// ErrRunning is returned by Open while this process runs another engine:
 	// the library has one state for the whole process.
@@ -118,11 +123,21 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot start the engine on %q: %w; is another process using this folder, or does it hold data of another version?", path, err)
 	}
+	if err := e.prepare(); err != nil {
+		e.admin.conn.close()
+		return nil, fmt.Errorf("cannot prepare the engine on %q: %w", path, err)
+	}
 	e.closing, e.shut = context.WithCancelCause(context.Background())
 	e.pool = newPool(e, opts.Conns)
 	running.path = path
 	e.log.Info("engine started", "path", path, "library", goString(lib.version()), "memory_bytes", opts.MemoryBytes, "took", time.Since(start))
 	return e, nil
+}
+
+func (e *Engine) prepare() error {
+	r := e.admin.conn.query("CREATE DATABASE IF NOT EXISTS "+Database+" ENGINE = Atomic", "Null", &params{})
+	defer r.destroy()
+	return r.err()
 }
 
 // args are the command line of a connection. Server options count for the
@@ -147,6 +162,8 @@ func (e *Engine) args(tag string) []string {
 		// changes no result.
 		"--implicit_select=0",
 		"--session_timezone=UTC",
+		// Small inserts would wait for others to join them.
+		"--async_insert=0",
 		"--log_comment=" + tag,
 	}
 }

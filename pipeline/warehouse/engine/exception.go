@@ -21,18 +21,15 @@ const (
 	codeSyntaxError         = 62
 	codeUnknownSetting      = 115
 	codeReadonly            = 164
-	codeQueryNotAllowed     = 392
-	codeQueryWasCancelled   = 394
 	codeNotImplemented      = 48
 	codeBadArguments        = 36
 	codeAuthenticationFails = 516
 	codeTooManyQueries      = 202
 	codeNetworkError        = 210
+	codeAccessDenied        = 497
 )
 
-var (
-	codeRe = regexp.MustCompile(`Code: (\d+)\. DB::`)
-)
+var codeRe = regexp.MustCompile(`Code: (\d+)\. DB::`)
 
 // newException reads the code out of the library's error text.
 func newException(text string) *Exception {
@@ -52,7 +49,7 @@ func exceptionf(code int, name, format string, args ...any) *Exception {
 // status is the HTTP status a ClickHouse server answers for such an error.
 func (e *Exception) status() int {
 	switch e.Code {
-	case 516, 192, 193, 194:
+	case codeAuthenticationFails, codeAccessDenied, 192, 193, 194:
 		return http.StatusForbidden
 	case 62, 36, 6, 20, 26, 27, 38, 41, 43, 44, 45, 50, 53, 69, 70, 72, 115, 117, 130, 131, 164, 386, 457:
 		return http.StatusBadRequest

@@ -25,9 +25,6 @@ type session struct {
 }
 
 func (s session) key() string {
-	if s.database == "" && len(s.settings) == 0 {
-		return ""
-	}
 	var b strings.Builder
 	b.WriteString(s.database)
 	for _, k := range s.names() {
@@ -130,10 +127,8 @@ func (c *conn) setup(s session) error {
 		defer r.destroy()
 		return r.err()
 	}
-	if s.database != "" && s.database != "default" {
-		if err := run("USE " + quoteName(s.database)); err != nil {
-			return err
-		}
+	if err := run("USE " + quoteName(s.database)); err != nil {
+		return err
 	}
 	for _, k := range s.names() {
 		if !settingName(k) {

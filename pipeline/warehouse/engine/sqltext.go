@@ -37,24 +37,9 @@ func (t token) name() bool { return t.kind == tokWord || t.kind == tokQuoted }
 // lexer walks over SQL the way the engine's own lexer does. It errs on the
 // strict side: what it cannot read is an error, never skipped.
 type lexer struct {
-	sql string
-	pos int
-}
-
-// tokenize splits sql into tokens.
-func tokenize(sql string) ([]token, error) {
-	lx := lexer{sql: sql}
-	var out []token
-	for {
-		t, ok, err := lx.next()
-		if err != nil {
-			return out, err
-		}
-		if !ok {
-			return out, nil
-		}
-		out = append(out, t)
-	}
+	sql    string
+	pos    int
+	nested bool // a comment stood in a comment
 }
 
 func (lx *lexer) fail(at int, format string, args ...any) error {
@@ -133,23 +118,44 @@ func (lx *lexer) skipBlank() error {
 		switch {
 		case unicode.IsSpace(r) || r == '\u200b' || r == '\u2060' || r == '\ufeff' || r == '\u180e' || r == '\u200c' || r == '\u200d':
 			lx.pos += n
-		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "# "), strings.HasPrefix(rest, "#!"):
+		case strings.HasPrefix(rest, "--"), strings.HasPrefix(rest, "//"), strings.HasPrefix(rest, "# "), strings.HasPrefix(rest, "#!"):
 			if i := strings.IndexByte(rest, '\n'); i >= 0 {
 				lx.pos += i + 1
 			} else {
 				lx.pos = len(lx.sql)
 			}
 		case strings.HasPrefix(rest, "/*"):
-			i := strings.Index(rest[2:], "*/")
-			if i < 0 {
-				return lx.fail(lx.pos, "comment /* without */")
+			if err := lx.skipComment(); err != nil {
+				return err
 			}
-			lx.pos += 2 + i + 2
 		default:
 			return nil
 		}
 	}
 	return nil
+}
+
+// skipComment passes a comment, which can hold others.
+func (lx *lexer) skipComment() error {
+	start := lx.pos
+	depth := 0
+	for lx.pos < len(lx.sql) {
+		switch rest := lx.sql[lx.pos:]; {
+		case strings.HasPrefix(rest, "/*"):
+			if depth++; depth == 2 {
+				lx.nested = true
+			}
+			lx.pos += 2
+		case strings.HasPrefix(rest, "*/"):
+			lx.pos += 2
+			if depth--; depth == 0 {
+				return nil
+			}
+		default:
+			lx.pos++
+		}
+	}
+	return lx.fail(start, "comment /* without */")
 }
 
 // quoted reads a text in quotes q; a doubled quote and a backslash escape.
