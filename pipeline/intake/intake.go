@@ -69,7 +69,7 @@ type Options struct {
 	// built-in names. The label "" is a segment without any speaker, "*" every label not named.
 	Speakers map[string]schemas.Role
 	// SpeakerOrder gives roles to the labels that neither Speakers nor the built-in names know, in order of their first
-	// turn. Nil means agent, then customer.
+	// turn. Nil means agent, then customer; where Speakers names any label it means that all others are errors.
 	SpeakerOrder []schemas.Role
 	// Location is the zone of times that name none; nil means Asia/Shanghai. A column map may name another.
 	Location *time.Location
@@ -224,8 +224,50 @@ func open(src *source, opt Options) (Reader, error) {
 	switch format {
 	case FormatJSONL:
 		return newLineReader(src, opt.Limits), nil
+	case FormatJSON:
+		return newValueReader(src, opt.Limits), nil
+	case FormatCSV, FormatXLSX:
+		t, times, err := openTable(src, withFormat(opt, format))
+		if err != nil {
+			return nil, err
+		}
+		r, err := newTableReader(src, t, opt, times)
+		if err != nil {
+			t.close()
+			return nil, err
+		}
+		return r, nil
+	case FormatParquet:
+		return openParquet(src, opt)
+	case FormatWhisper:
+		return newWhisper(src, opt)
+	case FormatVTT, FormatSRT:
+		return newSubtitle(src, opt, format == FormatVTT)
 	}
 	return nil, &Error{File: src.name, Problem: fmt.Sprintf("unknown format %q", format), Hint: "one of " + fmt.Sprint(Formats())}
+}
+
+func withFormat(opt Options, format string) Options {
+	opt.Format = format
+	return opt
+}
+
+// openTable opens a CSV or XLSX file, as opt.Format says, and the parser for its times.
+func openTable(src *source, opt Options) (table, *timeParser, error) {
+	m := opt.Map
+	if m == nil {
+		m = &ColumnMap{}
+	}
+	times := newTimeParser(m, opt.Location)
+	if opt.Format == FormatCSV {
+		return newCSVTable(src, m.Encoding, m.Delimiter, opt.Limits), times, nil
+	}
+	t, err := newXLSXTable(src, m.Sheet, opt.Limits)
+	if err != nil {
+		return nil, nil, err
+	}
+	times.serial = t.serial
+	return t, times, nil
 }
 
 // shanghai is the zone of times that name none; it has had no daylight saving since 1991.
