@@ -18,6 +18,13 @@ func newOffsets(first int64) *offsets {
 
 // take notes that a message was read. Offsets left out (compacted, or transaction markers) count as done.
 func (o *offsets) take(offset int64) {
+	o.skip(offset)
+	o.next = max(o.next, offset+1)
+	o.advance()
+}
+
+// skip counts everything before offset that was not taken as done.
+func (o *offsets) skip(offset int64) {
 	for at := o.next; at < offset; at++ {
 		if at&63 == 0 && offset-at >= 64 { // whole words of a large gap
 			o.word(at)
@@ -27,7 +34,7 @@ func (o *offsets) take(offset int64) {
 		}
 		o.set(at)
 	}
-	o.next = max(o.next, offset+1)
+	o.next = max(o.next, offset)
 	o.advance()
 }
 

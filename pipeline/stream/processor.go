@@ -1,0 +1,588 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/semaphore"
+
+	"github.com/tingke/tingke/pipeline/assemble"
+	"github.com/tingke/tingke/pipeline/failpoint"
+)
+
+// processor works through one generation: it joins what the readers of its partitions give into sessions, flushes them
+// and commits. All of its state belongs to the goroutine of run; readers and the poller talk to it through channels.
+type processor struct {
+	w     *Worker
+	gen   *kafka.Generation
+	leave func()
+	stop  context.CancelCauseFunc
+
+	parts   map[int]*partition
+	readers map[int]*reader
+	items   chan item
+	polls   chan poll
+	tokens  *semaphore.Weighted
+	table   *table
+	side    side
+	counts  Counts // not yet added to the worker's
+	swept   time.Time
+	ending  []*endRequest
+	target  chan poll // the ends of the log at the time of the first of ending
+}
+
+// partition is what the processor knows of a partition.
+type partition struct {
+	id        int
+	offsets   *offsets
+	committed int64
+	// target is an end of the log seen at some time, until it is passed; passed is the time of the latest that was:
+	// everything produced before it is processed.
+	target     int64
+	targetAt   time.Time
+	passed     time.Time
+	lastItem   time.Time
+	endTarget  int64 // of EndInput; -1 for none
+	endAt      time.Time
+	logEnd     int64
+	lagCounted bool
+}
+
+// side is what goes into the next write beside sessions.
+type side struct {
+	orders  []Order
+	ratings []Rating
+	bad     []*bad
+	lost    []LostRange
+	refs    []ref
+	bytes   int
+}
+
+func (s *side) size() int { return len(s.orders) + len(s.ratings) + len(s.bad) + len(s.lost) }
+
+// maxSideBytes bounds the dead letters that wait for a flush.
+const maxSideBytes = 16 << 20
+
+// poll is a look at the log.
+type poll struct {
+	at    time.Time
+	spans map[int]span
+}
+
+func newProcessor(w *Worker, gen *kafka.Generation, assigned []kafka.PartitionAssignment, leave func(), stop context.CancelCauseFunc) *processor {
+	p := &processor{
+		w: w, gen: gen, leave: leave, stop: stop,
+		parts: map[int]*partition{}, readers: map[int]*reader{},
+		items: make(chan item, 256), polls: make(chan poll), tokens: semaphore.NewWeighted(queueBytes),
+		table: newTable(), swept: time.Now(),
+	}
+	for _, a := range assigned {
+		part := &partition{id: a.ID, committed: a.Offset, target: -1, endTarget: -1, lastItem: time.Now()}
+		p.parts[a.ID] = part
+		p.readers[a.ID] = &reader{w: w, part: part, items: p.items, tokens: p.tokens, jump: make(chan jump, 1)}
+	}
+	return p
+}
+
+// run is the function of the generation: it returns when the generation has ended and what could be saved within the
+// stop timeout is written and committed.
+func (p *processor) run(genCtx context.Context) {
+	// Work goes on for a while after the generation has ended, to flush; then it is cut off.
+	work, cut := context.WithCancel(context.Background())
+	defer cut()
+	unhook := context.AfterFunc(genCtx, func() {
+		select {
+		case <-work.Done():
+		case <-time.After(p.w.o.StopTimeout):
+			cut()
+		}
+	})
+	defer unhook()
+	ctx, cancel := context.WithCancel(genCtx)
+	defer cancel()
+
+	if !p.begin(ctx) {
+		return
+	}
+	var wg sync.WaitGroup
+	for _, r := range p.readers {
+		wg.Go(func() { r.run(ctx) })
+	}
+	wg.Go(func() { p.poller(ctx) })
+	p.loop(ctx, work)
+	cancel()
+	wg.Wait()
+
+	failpoint.Hit(failpoint.OnRebalance)
+	p.flushAll(work)
+	p.w.returnRequests(p.ending)
+	p.settle()
+	for id := range p.parts {
+		p.w.metrics.lag.DeleteLabelValues(strconv.Itoa(id))
+	}
+	p.w.metrics.memory.Set(0)
+	p.w.metrics.open.Set(0)
+	p.w.metrics.uncommitted.Set(0)
+}
+
+// begin finds the offsets to start at, and what happened to the log since they were committed.
+func (p *processor) begin(ctx context.Context) bool {
+	ids := p.partitionIDs()
+	for attempt := 0; ; attempt++ {
+		spans, err := p.w.spans(ctx, ids)
+		if err == nil {
+			for _, part := range p.parts {
+				p.beginPartition(part, spans[part.id])
+			}
+			return true
+		}
+		if ctx.Err() != nil {
+			return false
+		}
+		p.w.setKafka(err)
+		p.w.o.Log.Warn("cannot see the log, trying again", "topic", p.w.o.Kafka.Topic, "error", err)
+		if errors.Is(err, kafka.UnknownTopicOrPartition) && attempt > 3 {
+			p.leave() // the topic is gone; joining waits for it
+			<-ctx.Done()
+			return false
+		}
+		if pause(ctx, min(5*time.Second, 100*time.Millisecond<<min(attempt, 6))) != nil {
+			return false
+		}
+	}
+}
+
+func (p *processor) beginPartition(part *partition, s span) {
+	p.w.setKafka(nil)
+	from := part.committed
+	switch {
+	case from < 0: // nothing committed yet
+		from = s.first
+	case from < s.first:
+		p.lose(&LostRange{Topic: p.w.o.Kafka.Topic, Partition: int32(part.id), From: from, To: s.first - 1, At: time.Now().UTC()})
+		from = s.first
+	case from > s.last:
+		p.w.o.Log.Error("the log ends before the committed offset: the topic was deleted and made again; reading it from the start",
+			"topic", p.w.o.Kafka.Topic, "partition", part.id, "committed", from, "first", s.first, "end", s.last)
+		p.w.metrics.resets.Inc()
+		from = s.first
+	}
+	part.offsets = newOffsets(from)
+	part.logEnd = s.last
+	p.readers[part.id].setNext(from)
+}
+
+func (p *processor) partitionIDs() []int {
+	ids := make([]int, 0, len(p.parts))
+	for id := range p.parts {
+		ids = append(ids, id)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// loop runs until the generation ends.
+func (p *processor) loop(ctx, work context.Context) {
+	ticker := time.NewTicker(p.w.o.FlushEvery)
+	defer ticker.Stop()
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case it := <-p.items:
+			if it.weight > 0 {
+				p.tokens.Release(it.weight)
+			}
+			p.take(&it)
+			if len(p.table.ready) >= p.w.o.FlushSessions || p.side.size() >= p.w.o.FlushSessions || p.side.bytes >= maxSideBytes {
+				p.flush(work, p.table.takeReady())
+			}
+			if int64(p.table.bytes) > p.w.o.Memory {
+				p.evict(work)
+			}
+		case now := <-ticker.C:
+			p.tick(work, now)
+		case l := <-p.polls:
+			p.polled(l)
+		case l := <-p.target:
+			p.target = nil
+			for id, s := range l.spans {
+				if part := p.parts[id]; part != nil {
+					part.endTarget, part.endAt = s.last, l.at
+				}
+			}
+		case <-p.w.waker():
+			p.takeRequests(ctx)
+		}
+		if len(p.ending) > 0 && p.target == nil && p.inputEnded() {
+			p.endInput(work)
+		}
+	}
+}
+
+// take joins one item.
+func (p *processor) take(it *item) {
+	now := time.Now()
+	part := it.part
+	part.lastItem = now
+	switch {
+	case it.restart:
+		part.offsets = newOffsets(it.offset)
+		part.committed = -1
+		part.target = -1
+		p.w.metrics.resets.Inc()
+		return
+	case it.lost != nil:
+		p.lose(it.lost)
+		part.offsets.skip(it.offset)
+		return
+	}
+	part.offsets.take(it.offset)
+	r := ref{part.offsets, it.offset}
+	p.counts.Messages++
+	p.counts.Turns += int64(it.turns)
+	p.w.metrics.messages.WithLabelValues(it.typ).Inc()
+	p.w.metrics.turns.Add(float64(it.turns))
+	if err := p.w.dead.note(it.bad != nil); err != nil {
+		p.w.o.Log.Error("stopping", "error", err)
+		p.stop(err)
+	}
+	switch {
+	case it.state != nil:
+		p.table.add(it.state, r, part, now)
+		return
+	case it.order != nil:
+		p.side.orders = append(p.side.orders, *it.order)
+		p.counts.Orders++
+	case it.rating != nil:
+		p.side.ratings = append(p.side.ratings, *it.rating)
+		p.counts.Ratings++
+	case it.bad != nil:
+		p.w.o.Log.Warn("dead letter", "topic", it.bad.row.Topic, "partition", it.bad.row.Partition, "offset", it.bad.row.Offset, "error", it.bad.row.Error)
+		p.side.bad = append(p.side.bad, it.bad)
+		p.side.bytes += len(it.bad.record.Value)
+		p.counts.DeadLetters++
+		p.w.metrics.deadLetters.Inc()
+	}
+	p.side.refs = append(p.side.refs, r)
+}
+
+func (p *processor) lose(l *LostRange) {
+	p.w.o.Log.Error("messages were deleted before they were read", "topic", l.Topic, "partition", l.Partition, "from", l.From, "to", l.To)
+	p.side.lost = append(p.side.lost, *l)
+	p.counts.LostRanges++
+	p.w.metrics.lostRanges.Inc()
+	p.w.mu.Lock()
+	p.w.status.lost++
+	p.w.mu.Unlock()
+}
+
+// tick flushes what is due: closed sessions, open ones that have waited long enough, and idle ones, which end.
+func (p *processor) tick(work context.Context, now time.Time) {
+	for _, part := range p.parts {
+		part.pass(now, len(p.items) == 0)
+	}
+	for e := p.table.order.Front(); e != nil; e = e.Next() {
+		s := e.Value.(*entry)
+		switch {
+		case s.queued:
+		case s.part != nil && s.part.passed.Sub(s.touched) >= p.w.o.Idle:
+			s.end = true
+			p.table.queue(s)
+		case len(s.refs) > 0 && now.Sub(s.since) >= p.w.o.EarlyWrite:
+			p.table.queue(s)
+		}
+	}
+	p.sweep(work, now)
+	p.join(work, p.table.takeFresh())
+	p.flush(work, p.table.takeReady())
+	p.settle()
+}
+
+// settle brings counts and gauges up to date.
+func (p *processor) settle() {
+	c := p.counts
+	p.counts = Counts{}
+	p.w.count(func(sum *Counts) {
+		sum.Messages += c.Messages
+		sum.Turns += c.Turns
+		sum.Written += c.Written
+		sum.Unchanged += c.Unchanged
+		sum.Closed += c.Closed
+		sum.Ended += c.Ended
+		sum.Orders += c.Orders
+		sum.Ratings += c.Ratings
+		sum.DeadLetters += c.DeadLetters
+		sum.LostRanges += c.LostRanges
+		sum.Panics += c.Panics
+	})
+	p.w.metrics.memory.Set(float64(p.table.bytes))
+	p.w.metrics.open.Set(float64(len(p.table.sessions)))
+	pending := int64(0)
+	for id, part := range p.parts {
+		if part.offsets == nil {
+			continue
+		}
+		pending += part.offsets.pending()
+		p.w.metrics.lag.WithLabelValues(strconv.Itoa(id)).Set(float64(max(0, part.logEnd-part.offsets.next)))
+	}
+	p.w.metrics.uncommitted.Set(float64(pending))
+}
+
+// evict puts the least recently touched sessions out of memory: those that are written at once, others are written
+// first.
+func (p *processor) evict(work context.Context) {
+	goal := p.table.bytes - int(p.w.o.Memory/5*4)
+	var dirty, out []*entry
+	for e := p.table.order.Front(); e != nil && goal > 0; e = e.Next() {
+		s := e.Value.(*entry)
+		goal -= s.bytes
+		out = append(out, s)
+		if len(s.refs) > 0 {
+			dirty = append(dirty, s)
+		}
+	}
+	p.flush(work, dirty)
+	for _, s := range out {
+		if p.table.sessions[s.id] == s && len(s.refs) == 0 {
+			p.table.drop(s)
+			p.w.metrics.evictions.Inc()
+		}
+	}
+}
+
+// sweep ends idle sessions that are not in memory: they were put out of it, or their worker is gone.
+func (p *processor) sweep(work context.Context, now time.Time) {
+	finder, ok := p.w.o.Store.(OpenSessions)
+	if !ok || now.Sub(p.swept) < max(p.w.o.Idle/30, p.w.o.FlushEvery) {
+		return
+	}
+	p.swept = now
+	oldest := now
+	for _, part := range p.parts {
+		if part.passed.Before(oldest) {
+			oldest = part.passed
+		}
+	}
+	if oldest.IsZero() {
+		return
+	}
+	p.endStored(work, finder, oldest.Add(-p.w.o.Idle))
+}
+
+// endStored queues the synthetic end of stored open sessions that have rested since before, and says how many.
+func (p *processor) endStored(work context.Context, finder OpenSessions, before time.Time) int {
+	var parts []int32
+	for _, id := range p.partitionIDs() {
+		parts = append(parts, int32(id))
+	}
+	var ids []string
+	err := p.retry(work, "find open sessions", func(ctx context.Context) (err error) {
+		ids, err = finder.OpenSessions(ctx, p.w.o.Kafka.Topic, parts, before, p.w.o.FlushSessions)
+		return err
+	})
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, id := range ids {
+		if p.table.sessions[id] != nil {
+			continue // in memory it has its own clock
+		}
+		e := p.table.entry(id, time.Now())
+		e.state = &assemble.State{SessionID: id}
+		e.end, e.joined = true, true
+		p.table.queue(e)
+		n++
+	}
+	return n
+}
+
+// takeRequests begins to end the input: it asks for the ends of the log as they are now.
+func (p *processor) takeRequests(ctx context.Context) {
+	rs := p.w.takeRequests()
+	if len(rs) == 0 {
+		return
+	}
+	p.ending = append(p.ending, rs...)
+	for _, part := range p.parts {
+		part.endTarget = -1
+	}
+	target := make(chan poll, 1)
+	p.target = target
+	ids := p.partitionIDs()
+	go func() { // ends with the generation
+		for {
+			at := time.Now()
+			spans, err := p.w.spans(ctx, ids)
+			if err == nil {
+				target <- poll{at: at, spans: spans}
+				return
+			}
+			p.w.o.Log.Warn("cannot see the end of the input, trying again", "error", err)
+			if pause(ctx, 200*time.Millisecond) != nil {
+				return
+			}
+		}
+	}()
+}
+
+func (p *processor) inputEnded() bool {
+	now := time.Now()
+	for _, part := range p.parts {
+		if part.endTarget < 0 || !part.reached(part.endTarget, part.endAt, now, len(p.items) == 0) {
+			return false
+		}
+	}
+	return true
+}
+
+// endInput ends all open sessions of the partitions, writes and commits everything.
+func (p *processor) endInput(work context.Context) {
+	for _, e := range p.table.sessions {
+		e.end = true
+		p.table.queue(e)
+	}
+	err := p.flush(work, p.table.takeReady())
+	if finder, ok := p.w.o.Store.(OpenSessions); ok && err == nil {
+		// All that is open now was put out of memory, or is of a worker before.
+		for err == nil && p.endStored(work, finder, time.Now().Add(time.Hour)) > 0 {
+			err = p.flush(work, p.table.takeReady())
+		}
+	}
+	if err != nil {
+		return // the generation is over; the next one answers
+	}
+	for _, part := range p.parts {
+		if part.offsets.committable() != part.committed {
+			p.w.o.Log.Info("the end of the input is not committed yet, trying again", "partition", part.id)
+			_ = pause(work, 100*time.Millisecond)
+			return
+		}
+	}
+	p.settle()
+	for _, r := range p.ending {
+		r.answer(p.w.Counts(), nil)
+	}
+	p.ending = nil
+}
+
+// reached says whether an end of the log, seen at a time, is processed. Where the log ends in transaction markers,
+// which no reader shows, a long silence has to do.
+func (part *partition) reached(end int64, at, now time.Time, queueEmpty bool) bool {
+	const silence = 10 * time.Second
+	return part.offsets.next >= end || queueEmpty && now.Sub(at) >= silence && now.Sub(part.lastItem) >= silence
+}
+
+// pass notes that a target is processed.
+func (part *partition) pass(now time.Time, queueEmpty bool) {
+	if part.target >= 0 && part.reached(part.target, part.targetAt, now, queueEmpty) {
+		part.passed, part.target = part.targetAt, -1
+	}
+}
+
+// polled takes in a look at the log.
+func (p *processor) polled(l poll) {
+	for id, s := range l.spans {
+		part := p.parts[id]
+		part.logEnd = s.last
+		if part.target < 0 {
+			part.target, part.targetAt = s.last, l.at
+		}
+	}
+}
+
+// poller looks at the log now and then: it measures the lag, and notices what kafka-go's reader does not tell, a topic
+// made anew and partitions added.
+func (p *processor) poller(ctx context.Context) {
+	ids := p.partitionIDs()
+	count, gone := 0, false
+	before := map[int]int64{}
+	for {
+		at := time.Now()
+		spans, err := p.w.spans(ctx, ids)
+		n := 0
+		if err == nil {
+			n, err = p.w.partitionCount(ctx)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return
+		case err != nil:
+			gone = gone || errors.Is(err, kafka.UnknownTopicOrPartition)
+			p.w.setKafka(err)
+			p.w.o.Log.Warn("cannot see the log", "topic", p.w.o.Kafka.Topic, "error", err)
+		default:
+			p.w.setKafka(nil)
+			if count > 0 && n > count || n > 0 && n <= slices.Max(ids) {
+				p.w.o.Log.Warn("the number of partitions has changed: joining the group again", "topic", p.w.o.Kafka.Topic, "was", count, "is", n)
+				p.leave()
+				return
+			}
+			count = n
+			for id, s := range spans {
+				p.look(id, s, gone, before)
+			}
+			gone = false
+			select {
+			case p.polls <- poll{at, spans}:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if pause(ctx, p.w.o.PollEvery) != nil {
+			return
+		}
+	}
+}
+
+// look compares a reader's place with the log.
+func (p *processor) look(id int, s span, gone bool, before map[int]int64) {
+	r := p.readers[id]
+	next := r.progress.Load()
+	var j jump
+	switch {
+	case gone:
+		// It was missing and is there again: whatever it holds now, it is another log. Reading too much does no harm.
+		j = jump{to: s.first, restart: true}
+	case next > s.last:
+		j = jump{to: s.first, restart: true}
+	case next < s.first && before[id] == next && r.fetching.Load():
+		// Nothing comes although the reader waits, and what it waits for is deleted.
+		j = jump{to: s.first}
+	default:
+		before[id] = next
+		return
+	}
+	before[id] = -1
+	select {
+	case r.jump <- j:
+	default: // it has not taken the one before
+	}
+}
+
+// retry repeats a call of the store until it succeeds or the work is cut off.
+func (p *processor) retry(work context.Context, what string, f func(context.Context) error) error {
+	for attempt := 0; ; attempt++ {
+		err := f(work)
+		if err == nil {
+			p.w.setStore(nil)
+			return nil
+		}
+		if work.Err() != nil {
+			return fmt.Errorf("cannot %s: %w", what, work.Err())
+		}
+		p.w.metrics.storeErrors.Inc()
+		p.w.setStore(err)
+		p.w.o.Log.Error("the store fails, trying again", "what", what, "error", err, "attempt", attempt+1)
+		if pause(work, min(5*time.Second, 100*time.Millisecond<<min(attempt, 6))) != nil {
+			return fmt.Errorf("cannot %s: %w", what, errors.Join(work.Err(), err))
+		}
+	}
+}
