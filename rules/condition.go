@@ -71,6 +71,8 @@ type condition struct {
 	in     *span
 	unless *condition
 	node   *yaml.Node
+	// pre holds words of which one is in every turn where the condition can hold; nil where there are none.
+	pre *wordSet
 }
 
 var logicKeys = map[string]logic{"all": all, "any": anyOf, "none": none, "not": not, "at_least": atLeast}
@@ -140,10 +142,28 @@ func (d *decoder) parseCondition(n *yaml.Node, what string, anchored bool) *cond
 	if lg, ok := logicKeys[main]; ok {
 		c.logic = lg
 		d.parseLogic(c, main, v, anchored)
-		return c
+	} else {
+		c.op = operators[main](d, v, anchored)
 	}
-	c.op = operators[main](d, v, anchored)
+	if c.unit != unitScope && c.local() {
+		if words, ok := c.literals(); ok && !d.words.marked(words) {
+			c.pre = d.words.set(append([]int32(nil), words...))
+		}
+	}
 	return c
+}
+
+// local says that the parts of a condition look at no turns but the one they are given.
+func (c *condition) local() bool {
+	if _, ok := c.op.(anchoredOperator); ok {
+		return false
+	}
+	for _, k := range c.kids {
+		if k.in != nil || !k.local() {
+			return false
+		}
+	}
+	return true
 }
 
 func (d *decoder) parseLogic(c *condition, key string, v *yaml.Node, anchored bool) {
@@ -253,14 +273,26 @@ func (c *condition) eval(e *evaluation, s scope, anchor *hit) result {
 		s = narrowed
 	}
 	var r result
+	was := e.truthOnly
+	e.truthOnly = was && c.unless == nil // an exception may drop the first place but not the next
 	if c.unit == unitScope {
 		r = c.body(e, s, anchor)
 	} else {
 		r = c.byUnit(e, s, anchor)
 	}
+	e.truthOnly = was
 	if c.unless != nil && r.truth == yes {
 		r = c.except(e, s, r)
 	}
+	return r
+}
+
+// holds evaluates for the truth alone: evaluation stops at the first place.
+func (c *condition) holds(e *evaluation, s scope, anchor *hit) result {
+	was := e.truthOnly
+	e.truthOnly = true
+	r := c.eval(e, s, anchor)
+	e.truthOnly = was
 	return r
 }
 
@@ -285,6 +317,12 @@ func (c *condition) byUnit(e *evaluation, s scope, anchor *hit) result {
 		}
 	}
 	for _, i := range s.turns {
+		if c.pre != nil && !e.turnHas(i, c.pre, s) {
+			continue
+		}
+		if holds && e.truthOnly {
+			break
+		}
 		if c.unit == unitTurn {
 			one := s.turn(i)
 			one.from, one.to = s.from, s.to
@@ -326,7 +364,7 @@ func (c *condition) body(e *evaluation, s scope, anchor *hit) result {
 		}
 		return c.op.eval(e, s)
 	case not:
-		r := c.kids[0].eval(e, s, anchor)
+		r := c.kids[0].holds(e, s, anchor)
 		switch r.truth {
 		case yes:
 			return result{truth: no}
@@ -339,6 +377,9 @@ func (c *condition) body(e *evaluation, s scope, anchor *hit) result {
 	var sure, maybe, missing int
 	why := ""
 	for _, k := range c.kids {
+		if e.truthOnly && c.logic == anyOf && sure > 0 {
+			break
+		}
 		r := k.eval(e, s, anchor)
 		switch r.truth {
 		case yes:
@@ -388,7 +429,7 @@ func (c *condition) body(e *evaluation, s scope, anchor *hit) result {
 // except drops the hits where the exception holds: in the hit's own turn, or wherever its own `in` says.
 func (c *condition) except(e *evaluation, s scope, r result) result {
 	if len(r.hits) == 0 {
-		x := c.unless.eval(e, s, nil)
+		x := c.unless.holds(e, s, nil)
 		switch x.truth {
 		case yes:
 			return result{}
@@ -410,7 +451,7 @@ func (c *condition) except(e *evaluation, s scope, r result) result {
 				}
 			}
 		}
-		x := c.unless.eval(e, over, h)
+		x := c.unless.holds(e, over, h)
 		switch x.truth {
 		case no:
 			kept = append(kept, *h)

@@ -34,6 +34,9 @@ type list struct {
 type wordTable struct {
 	ids   map[string]int32
 	words []string
+	sets  []*wordSet
+	// needAsking says that an operator asks whether clauses are questions, so that their words join the automaton.
+	needAsking bool
 }
 
 func (t *wordTable) id(w string) int32 {

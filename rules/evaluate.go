@@ -26,6 +26,8 @@ type evaluation struct {
 	matches   []found
 	matchAt   []int32
 	clockKind uint8
+	// truthOnly says that the places of a condition are of no interest.
+	truthOnly bool
 
 	awake   []uint64
 	buckets []verdict
@@ -107,7 +109,7 @@ func (e *evaluation) start(s *Set, t *schemas.Transcript, f *schemas.Features) {
 	clear(e.clauseOf)
 	e.clauseBuf = e.clauseBuf[:0]
 	e.matches, e.matchAt = e.matches[:0], e.matchAt[:0]
-	e.clockKind = 0
+	e.clockKind, e.truthOnly = 0, false
 	clear(e.byRole[:])
 	words := (len(s.rules) + 63) / 64
 	if cap(e.awake) < words {
@@ -217,6 +219,18 @@ func (e *evaluation) clauses(i int32) []clause {
 	return e.clauseOf[i]
 }
 
+// asks says whether clause k of a turn is a question, worked out once.
+func (e *evaluation) asks(turn int32, k int) bool {
+	c := &e.clauses(turn)[k]
+	if c.question == 0 {
+		c.question = 1
+		if e.isQuestion(turn, c) {
+			c.question = 2
+		}
+	}
+	return c.question == 2
+}
+
 func (e *evaluation) wholeTurn(i int32) hit {
 	return hit{turn: i, start: 0, end: int32(len(e.text(i)))}
 }
@@ -256,7 +270,7 @@ func (e *evaluation) judge(r *rule) (v verdict) {
 		} else {
 			searched = whole.turns
 		}
-		return e.settleSimple(v, r.expect.eval(e, whole, nil), false, searched)
+		return e.settleSimple(v, r.expect.holds(e, whole, nil), false, searched)
 	}
 	return e.judgeTriggered(v, whole)
 }
@@ -340,7 +354,7 @@ func (e *evaluation) judgeTriggered(v verdict, whole scope) verdict {
 		if r.forbid != nil {
 			cond, breaks = r.forbid, yes
 		}
-		y := cond.eval(e, whole, a)
+		y := e.met(cond, whole, a, r.forbid == nil)
 		switch {
 		case y.truth == breaks && r.forbid != nil:
 			bad = append(bad, y.hits...)
@@ -381,6 +395,14 @@ func (e *evaluation) judgeTriggered(v verdict, whole scope) verdict {
 		v.outcome = good(r)
 	}
 	return v
+}
+
+// met evaluates what is expected of or forbidden to an anchor; places matter of what is forbidden only.
+func (e *evaluation) met(c *condition, s scope, a *hit, truthOnly bool) result {
+	if truthOnly {
+		return c.holds(e, s, a)
+	}
+	return c.eval(e, s, a)
 }
 
 // choose picks the hits the rule is about; more says that further turns may add to them.

@@ -14,6 +14,16 @@ func emotionMark(key string) string { return "\x00emotion:" + key }
 func kindMark(key string) string    { return "\x00kind:" + key }
 func entityMark(key string) string  { return "\x00entity:" + key }
 
+// marked says whether some of the words are marks, which stand in no text.
+func (t *wordTable) marked(ids []int32) bool {
+	for _, id := range ids {
+		if t.words[id][0] == 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // emotionOp finds turns in one of some emotions.
 type emotionOp struct {
 	any    [schemas.EmotionCount]bool

@@ -21,7 +21,7 @@ type regexOp struct {
 // pattern is a compiled expression with the words of which one occurs in whatever it matches.
 type pattern struct {
 	re   *regexp.Regexp
-	lits wordSet
+	lits *wordSet
 	free bool
 }
 
@@ -156,6 +156,12 @@ func (op *regexOp) eval(e *evaluation, s scope) result {
 			if !p.free && !e.turnHas(i, p.lits, s) {
 				continue
 			}
+			if e.truthOnly && len(op.except) == 0 {
+				if m := p.re.FindStringIndex(text); m != nil && m[1] > m[0] {
+					return result{truth: yes, hits: []hit{{turn: i, start: from + int32(m[0]), end: from + int32(m[1])}}}
+				}
+				continue
+			}
 			for _, m := range p.re.FindAllStringIndex(text, maxRegexHits) {
 				if m[1] > m[0] {
 					hits = append(hits, hit{turn: i, start: from + int32(m[0]), end: from + int32(m[1])})
@@ -177,7 +183,7 @@ func (op *regexOp) eval(e *evaluation, s scope) result {
 }
 
 // turnHas says whether a word of the set occurs in the turn, inside the scope.
-func (e *evaluation) turnHas(turn int32, w wordSet, s scope) bool {
+func (e *evaluation) turnHas(turn int32, w *wordSet, s scope) bool {
 	for _, m := range e.matches[e.matchAt[turn]:e.matchAt[turn+1]] {
 		if w.has(m.pattern) && (s.to < 0 || m.start >= s.from && m.end <= s.to) {
 			return true

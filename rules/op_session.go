@@ -137,7 +137,10 @@ func (op *replyToOp) literals() ([]int32, bool) {
 func (op *replyToOp) eval(e *evaluation, s scope) result { return op.evalAnchored(e, s, nil) }
 
 func (op *replyToOp) evalAnchored(e *evaluation, s scope, anchor *hit) result {
+	was := e.truthOnly
+	e.truthOnly = false // every anchor needs its answer
 	r := op.anchor.eval(e, s, anchor)
+	e.truthOnly = was
 	if r.truth != yes {
 		return r
 	}
@@ -145,7 +148,7 @@ func (op *replyToOp) evalAnchored(e *evaluation, s scope, anchor *hit) result {
 	isOpen, why := !s.complete, ""
 	anchors := onePerTurn(r.hits)
 	for k := range anchors {
-		x := op.expect.eval(e, e.role(maskAny), &anchors[k])
+		x := op.expect.holds(e, e.role(maskAny), &anchors[k])
 		switch x.truth {
 		case no:
 			hits = append(hits, anchors[k])

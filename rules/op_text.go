@@ -2,7 +2,6 @@ package rules
 
 import (
 	"slices"
-	"sort"
 	"unicode"
 	"unicode/utf8"
 
@@ -32,18 +31,46 @@ type anchoredOperator interface {
 // wordSet is a set of words of the automaton.
 type wordSet struct {
 	ids []int32 // sorted
+	// bits answers has at once where the automaton is small; nil where it is large.
+	bits []uint64
 }
 
-func (d *decoder) wordSet(words []string) wordSet {
+// wordSet makes a set; the table finishes it when all words are known.
+func (d *decoder) wordSet(words []string) *wordSet {
 	ids := make([]int32, 0, len(words))
 	for _, w := range words {
 		ids = append(ids, d.words.id(w))
 	}
-	slices.Sort(ids)
-	return wordSet{slices.Compact(ids)}
+	return d.words.set(ids)
 }
 
-func (w wordSet) has(id int32) bool {
+func (t *wordTable) set(ids []int32) *wordSet {
+	slices.Sort(ids)
+	w := &wordSet{ids: slices.Compact(ids)}
+	t.sets = append(t.sets, w)
+	return w
+}
+
+// maxBits is the number of words up to which sets are bit sets: a few hundred bytes each.
+const maxBits = 8192
+
+// finish gives the sets their bits.
+func (t *wordTable) finish() {
+	if len(t.words) > maxBits {
+		return
+	}
+	for _, w := range t.sets {
+		w.bits = make([]uint64, (len(t.words)+63)/64)
+		for _, id := range w.ids {
+			w.bits[id/64] |= 1 << (id % 64)
+		}
+	}
+}
+
+func (w *wordSet) has(id int32) bool {
+	if w.bits != nil {
+		return w.bits[id/64]&(1<<(id%64)) != 0
+	}
 	if len(w.ids) <= 8 {
 		for _, x := range w.ids {
 			if x == id {
@@ -58,7 +85,7 @@ func (w wordSet) has(id int32) bool {
 
 // occurrences calls f for every match of the set in a turn, inside the bytes of the scope; f returns false to stop.
 // Matches that cut a Latin word are none; with negation, those that are negated are none either.
-func (e *evaluation) occurrences(w wordSet, turn int32, s scope, negation bool, f func(m found) bool) {
+func (e *evaluation) occurrences(w *wordSet, turn int32, s scope, negation bool, f func(m found) bool) {
 	text := ""
 	for _, m := range e.matches[e.matchAt[turn]:e.matchAt[turn+1]] {
 		if !w.has(m.pattern) || s.to >= 0 && (m.start < s.from || m.end > s.to) {
@@ -79,14 +106,14 @@ func (e *evaluation) occurrences(w wordSet, turn int32, s scope, negation bool, 
 // keywordOp finds words.
 type keywordOp struct {
 	mode     logic // anyOf, all, none, atLeast
-	set      wordSet
+	set      *wordSet
 	n        int // distinct words that must occur (atLeast)
 	times    int // total occurrences that must be there
 	negation bool
 }
 
 func parseKeyword(d *decoder, n *yaml.Node, _ bool) operator {
-	op := &keywordOp{mode: anyOf, times: 1, negation: true}
+	op := &keywordOp{mode: anyOf, times: 1, negation: true, set: &wordSet{}}
 	if n.Kind != yaml.MappingNode {
 		op.set = d.wordSet(d.wordList(n, "keyword"))
 		return op
@@ -151,10 +178,13 @@ func (op *keywordOp) eval(e *evaluation, s scope) result {
 			}
 			hits = append(hits, hit{turn: i, start: m.start, end: m.end})
 			count++
-			return op.mode != none
+			return op.mode != none && !(e.truthOnly && op.mode == anyOf && count >= op.times)
 		})
 		if op.mode == none && len(hits) > 0 {
 			return result{}
+		}
+		if e.truthOnly && op.mode == anyOf && count >= op.times {
+			return result{truth: yes, hits: hits}
 		}
 	}
 	switch op.mode {
@@ -180,14 +210,14 @@ func (op *keywordOp) eval(e *evaluation, s scope) result {
 
 // nearOp finds a word of a and a word of b with at most gap characters between them.
 type nearOp struct {
-	a, b     wordSet
+	a, b     *wordSet
 	gap      int
 	ordered  bool
 	negation bool
 }
 
 func parseNear(d *decoder, n *yaml.Node, _ bool) operator {
-	op := &nearOp{gap: 5, negation: true}
+	op := &nearOp{gap: 5, negation: true, a: &wordSet{}, b: &wordSet{}}
 	f, ok := d.mapping(n, "near", "a", "b", "gap", "ordered", "negation")
 	if !ok {
 		return op
@@ -238,6 +268,9 @@ func (op *nearOp) eval(e *evaluation, s scope) result {
 					continue
 				}
 				hits = append(hits, hit{turn: i, start: x.start, end: y.end})
+				if e.truthOnly {
+					return result{truth: yes, hits: hits}
+				}
 				last = y.end
 			}
 		}
@@ -247,11 +280,12 @@ func (op *nearOp) eval(e *evaluation, s scope) result {
 
 // questionOp finds clauses that ask something.
 type questionOp struct {
-	except wordSet
+	except *wordSet
 }
 
 func parseQuestion(d *decoder, n *yaml.Node, _ bool) operator {
 	op := &questionOp{}
+	d.words.needAsking = true
 	if n.Kind == yaml.ScalarNode && (n.Value == "true" || n.Value == "any") {
 		return op
 	}
@@ -267,21 +301,23 @@ func (op *questionOp) literals() ([]int32, bool) { return nil, false }
 func (op *questionOp) eval(e *evaluation, s scope) result {
 	var hits []hit
 	for _, i := range s.turns {
-		text := e.text(i)
-		for _, c := range e.clauses(i) {
+		for k, c := range e.clauses(i) {
 			if s.to >= 0 && (c.start < s.from || c.end > s.to) {
 				continue
 			}
-			if isQuestion(text[c.start:c.end], c.asks) && !e.clauseHas(op.except, i, c) {
+			if e.asks(i, k) && !e.clauseHas(op.except, i, c) {
 				hits = append(hits, hit{turn: i, start: c.start, end: c.end})
+				if e.truthOnly {
+					return result{truth: yes, hits: hits}
+				}
 			}
 		}
 	}
 	return foundIn(s, hits)
 }
 
-func (e *evaluation) clauseHas(w wordSet, turn int32, c clause) bool {
-	if len(w.ids) == 0 {
+func (e *evaluation) clauseHas(w *wordSet, turn int32, c clause) bool {
+	if w == nil || len(w.ids) == 0 {
 		return false
 	}
 	for _, m := range e.matches[e.matchAt[turn]:e.matchAt[turn+1]] {
@@ -295,7 +331,7 @@ func (e *evaluation) clauseHas(w wordSet, turn int32, c clause) bool {
 // substanceOp holds where enough is said beside stock phrases: characters of the clauses that hold none of the words.
 type substanceOp struct {
 	minChars  int
-	except    wordSet
+	except    *wordSet
 	questions bool
 }
 
@@ -310,6 +346,7 @@ func parseSubstance(d *decoder, n *yaml.Node, _ bool) operator {
 	}
 	op.except = d.wordSet(d.wordList(f.get("except"), "substance.except"))
 	op.questions = d.boolean(f.get("questions"), "substance.questions", true)
+	d.words.needAsking = d.words.needAsking || !op.questions
 	return op
 }
 
@@ -321,11 +358,11 @@ func (op *substanceOp) eval(e *evaluation, s scope) result {
 		text := e.text(i)
 		chars := 0
 		var first hit
-		for _, c := range e.clauses(i) {
+		for k, c := range e.clauses(i) {
 			if s.to >= 0 && (c.start < s.from || c.end > s.to) || e.clauseHas(op.except, i, c) {
 				continue
 			}
-			if !op.questions && isQuestion(text[c.start:c.end], c.asks) {
+			if !op.questions && e.asks(i, k) {
 				continue
 			}
 			if chars == 0 {
@@ -335,6 +372,9 @@ func (op *substanceOp) eval(e *evaluation, s scope) result {
 		}
 		if chars >= op.minChars {
 			hits = append(hits, first)
+			if e.truthOnly {
+				break
+			}
 		}
 	}
 	return foundIn(s, hits)
@@ -357,7 +397,7 @@ type repeatOp struct {
 	similarity float64
 	times      int
 	wholeTurn  bool
-	except     wordSet
+	except     *wordSet
 }
 
 func parseRepeat(d *decoder, n *yaml.Node, _ bool) operator {
@@ -498,16 +538,17 @@ func bigrams(s string, to []uint32) ([]uint32, int) {
 		prev = r
 	}
 	grams := to[from:]
-	sort.Slice(grams, func(i, j int) bool { return grams[i] < grams[j] })
+	slices.Sort(grams)
 	grams = slices.Compact(grams)
 	return to[:from+len(grams)], chars
 }
 
-func isParticle(r rune) bool {
-	for _, p := range particles {
-		if p == r {
-			return true
-		}
+var particleSet = func() map[rune]bool {
+	m := map[rune]bool{}
+	for _, r := range particles {
+		m[r] = true
 	}
-	return false
-}
+	return m
+}()
+
+func isParticle(r rune) bool { return particleSet[r] }

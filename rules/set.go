@@ -27,7 +27,8 @@ type Set struct {
 	first []int32
 	wakes []int32
 	// always are the rules looked at in every session.
-	always []int32
+	always      []int32
+	askingKinds []uint8
 	// marks gives the pseudo-word of a feature.
 	emotionMarks [schemas.EmotionCount]int32
 	kindMarks    map[string]int32
@@ -90,6 +91,8 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 	if len(probs) > 0 {
 		return nil, probs
 	}
+	s.askingKinds = table.askingKinds()
+	table.finish()
 	if err := table.check(); err != nil {
 		return nil, Problems{{File: sources[0].name, Message: err.Error()}}
 	}

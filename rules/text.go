@@ -2,7 +2,6 @@ package rules
 
 import (
 	"strings"
-	"unicode"
 	"unicode/utf8"
 )
 
@@ -38,7 +37,8 @@ func foldRune(r rune) rune {
 // clause is a stretch of a text between punctuation marks, without them.
 type clause struct {
 	start, end int32
-	asks       bool // a question mark ends it
+	asks       bool  // a question mark ends it
+	question   uint8 // whether it is a question: 0 not yet known, 1 no, 2 yes
 }
 
 // stop says whether r ends a clause.
@@ -63,7 +63,7 @@ func splitClauses(text string, to []clause) []clause {
 			e--
 		}
 		if e > start {
-			to = append(to, clause{int32(start), int32(e), asks})
+			to = append(to, clause{start: int32(start), end: int32(e), asks: asks})
 		} else if asks && len(to) > 0 && strings.Trim(text[to[len(to)-1].end:end], " ,.!~?…。") == "" {
 			to[len(to)-1].asks = true
 		}
@@ -167,112 +167,6 @@ func longestPrefix(s string, words []string) int {
 		}
 	}
 	return best
-}
-
-// asking are words that make a clause a question wherever they stand in it.
-var asking = []string{
-	"为什么", "为啥", "为何", "怎么", "怎样", "咋", "什么", "啥", "哪", "谁", "多少", "多久", "多长", "多大", "多重", "多高", "多远", "多宽", "多厚", "多快", "如何", "是否", "可否", "能否", "有无",
-	"几个", "几天", "几点", "几号", "几件", "几款", "几月", "几次", "几时", "几位", "几米", "几斤", "几种", "几年", "几块", "几元", "几层", "几楼", "几套", "几箱", "几包", "几瓶", "几盒", "几双", "几支", "几分钟", "几小时", "几月份", "第几",
-	"what", "why", "when", "where", "which", "who", "how",
-}
-
-// notAsking hold an asking word without asking.
-var notAsking = []string{
-	"没什么", "什么的", "什么都", "什么也", "啥都", "啥也", "怎么都", "怎么也", "怎么着", "哪怕", "哪里哪里", "好几", "十几", "这几", "那几", "过几", "前几", "后几", "等了几", "有几天了", "几天了", "谁都", "谁也", "谁知道", "多少都", "多少有", "多少会", "无论", "不管", "不论",
-	"没怎么", "不怎么", "怎么说呢", "不知怎么", "任何", "哪位都", "如何如何", "看怎么", "怎么回事都", "等什么的", "有什么问题随时", "有什么问题可以", "有什么问题再", "有什么需要随时", "有什么不明白", "有任何",
-	"如果", "要是", "假如", "倘若", "somehow", "however", "whenever", "whatever",
-}
-
-// isQuestion says whether a clause of a normalised text asks something: by its mark, its last particle, a question word
-// or the form A-not-A. A lone mark, 在吗 and the like ask nothing.
-func isQuestion(s string, mark bool) bool {
-	chars := 0
-	for _, r := range s {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
-			chars++
-		}
-	}
-	if chars < 2 || isCall(s) {
-		return false
-	}
-	if mark {
-		return true
-	}
-	t := strings.TrimRight(s, " )]」』”\"'哈啊呀哦亲^_-")
-	for _, p := range []string{"吗", "嘛", "么", "不", "没", "没有", "吧", "呢"} {
-		if !strings.HasSuffix(t, p) {
-			continue
-		}
-		head := strings.TrimSuffix(t, p)
-		switch p {
-		case "吗":
-			return true
-		case "么":
-			if !hasAnySuffix(head, "那", "这", "要", "多") {
-				return true
-			}
-		case "嘛":
-			if hasAnySuffix(head, "是", "有", "得", "的", "了", "以", "对", "行", "能", "会", "到", "货") && !strings.Contains(head, "就是") {
-				return true
-			}
-		case "不", "没", "没有":
-			// 行不, 到了没: what is left is a statement, not a negation of its own.
-			if p != "没有" && utf8.RuneCountInString(head) >= 2 && hasAnySuffix(head, "以", "行", "能", "会", "好", "对", "有", "了", "到", "货", "邮", "用", "退", "换") && !strings.HasSuffix(head, "都") {
-				return true
-			}
-		}
-	}
-	if aNotA(s) {
-		return true
-	}
-	rest := s
-	for _, w := range notAsking {
-		if strings.Contains(rest, w) {
-			if w == "如果" || w == "要是" || w == "假如" || w == "倘若" || w == "无论" || w == "不管" || w == "不论" {
-				return false
-			}
-			rest = strings.ReplaceAll(rest, w, " ")
-		}
-	}
-	for _, w := range asking {
-		i := strings.Index(rest, w)
-		if i < 0 || w[0] < utf8.RuneSelf && latinEdge(rest, int32(i), int32(i+len(w))) {
-			continue
-		}
-		return true
-	}
-	return false
-}
-
-// isCall says whether a clause only calls for attention.
-func isCall(s string) bool {
-	t := strings.Trim(s, " 亲啊呀哦呢您你好请问老板店家客服")
-	switch t {
-	case "在", "在吗", "在么", "在嘛", "在不在", "在不", "在线吗", "在没", "在没有", "有人吗", "有人么", "有人没", "有人在吗", "有人在么", "有人不", "人呢", "人工", "有没有人", "hello", "hi":
-		return true
-	}
-	return false
-}
-
-func hasAnySuffix(s string, suffixes ...string) bool {
-	for _, x := range suffixes {
-		if strings.HasSuffix(s, x) {
-			return true
-		}
-	}
-	return false
-}
-
-// aNotA finds 能不能, 有没有, 是不是 and any other verb or adjective repeated around 不 or 没.
-func aNotA(s string) bool {
-	var a, b rune
-	for _, r := range s {
-		if a == r && (b == '不' || b == '没') && unicode.Is(unicode.Han, r) && r != '不' && r != '没' {
-			return true
-		}
-		a, b = b, r
-	}
-	return false
 }
 
 // runeBorders widens bytes [start, end) to whole characters of s and keeps them inside it.
