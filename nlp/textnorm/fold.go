@@ -5,6 +5,13 @@ import (
 	"unicode/utf8"
 )
 
+// Fold gives the normal form of one character where that is one character too: half-width, lower case, simplified, digits
+// of any style as 0-9. It is what Normalise does to a character, without emoji, expansions and dropping.
+func Fold(r rune) rune { return fold(r) }
+
+// Ignorable says whether Normalise drops a character: control, zero-width, formatting.
+func Ignorable(r rune) bool { return dropped(r) }
+
 // fold gives the normal form of a character that stays one character.
 func fold(r rune) rune {
 	switch {
