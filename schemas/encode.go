@@ -47,23 +47,3 @@ func (m *Message) AppendJSON(b []byte) []byte {
 	}
 	return append(b, bytes.TrimRight(buf.Bytes(), "\n")...)
 }
-
-// Key is the Kafka key of the message: the session, for orders the customer, else the order.
-func (m *Message) Key() string {
-	switch m.Type {
-	case TypeSession:
-		return m.Session.SessionID
-	case TypeTurn:
-		return m.Turn.SessionID
-	case TypeEnd:
-		return m.End.SessionID
-	case TypeRating:
-		return m.Rating.SessionID
-	case TypeOrder:
-		if m.Order.CustomerID != "" {
-			return m.Order.CustomerID
-		}
-		return m.Order.OrderID
-	}
-	return ""
-}

@@ -1,0 +1,32 @@
+package main
+
+import (
+	"fmt"
+
+	"github.com/spf13/cobra"
+)
+
+// commands are all commands of the binary.
+func (a *app) commands() []*cobra.Command {
+	return []*cobra.Command{
+		a.analyzeCommand(),
+		a.sendCommand(),
+		a.nlpCommand(),
+		a.brokerCommand(),
+		a.engineCommand(),
+		a.configCommand(),
+	}
+}
+
+func (a *app) configCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "config",
+		Short:   "Print every configuration key with its default and meaning",
+		Example: "  tingke config > tingke.yaml",
+		Args:    cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			_, err := fmt.Fprintf(a.out, "%s", defaultConfig)
+			return err
+		},
+	}
+}
