@@ -307,9 +307,13 @@ func (c *condition) byUnit(e *evaluation, s scope, anchor *hit) result {
 		case yes:
 			holds = true
 			if len(r.hits) == 0 {
-				r.hits = []hit{{turn: one.turns[0], start: one.from, end: max(one.to, one.from)}}
+				r.hits = []hit{e.place(one)}
 			}
-			out.hits = append(out.hits, r.hits...)
+			if out.hits == nil {
+				out.hits = r.hits[:len(r.hits):len(r.hits)]
+			} else {
+				out.hits = append(out.hits, r.hits...)
+			}
 		case open:
 			isOpen = true
 		case noData:
@@ -324,21 +328,25 @@ func (c *condition) byUnit(e *evaluation, s scope, anchor *hit) result {
 			break
 		}
 		if c.unit == unitTurn {
-			one := s.turn(i)
-			one.from, one.to = s.from, s.to
-			if s.to < 0 {
-				one.from = 0
+			if s.to >= 0 {
+				try(s)
+			} else {
+				try(e.one(i))
 			}
-			try(one)
 			continue
 		}
 		for _, cl := range e.clauses(i) {
 			if s.to >= 0 && (cl.start < s.from || cl.end > s.to) {
 				continue
 			}
-			one := s.turn(i)
-			one.from, one.to = cl.start, cl.end
-			try(one)
+			part := e.part(i, cl.start, cl.end)
+			if c.pre != nil && part.sig&c.pre.sig == 0 {
+				continue
+			}
+			try(part)
+			if holds && e.truthOnly {
+				break
+			}
 		}
 	}
 	switch {
@@ -350,6 +358,14 @@ func (c *condition) byUnit(e *evaluation, s scope, anchor *hit) result {
 		out.truth = open
 	}
 	return out
+}
+
+// place is the whole of a scope of one turn as a hit.
+func (e *evaluation) place(s scope) hit {
+	if s.to < 0 {
+		return e.wholeTurn(s.turns[0])
+	}
+	return hit{turn: s.turns[0], start: s.from, end: s.to}
 }
 
 // body evaluates the operator or combines the parts over one scope.
@@ -384,7 +400,11 @@ func (c *condition) body(e *evaluation, s scope, anchor *hit) result {
 		switch r.truth {
 		case yes:
 			sure++
-			hits = append(hits, r.hits...)
+			if hits == nil {
+				hits = r.hits[:len(r.hits):len(r.hits)]
+			} else {
+				hits = append(hits, r.hits...)
+			}
 		case open:
 			maybe++
 		case noData:
@@ -442,11 +462,11 @@ func (c *condition) except(e *evaluation, s scope, r result) result {
 	undecided, why := false, ""
 	for i := range r.hits {
 		h := &r.hits[i]
-		over := s.turn(h.turn)
+		over := e.one(h.turn)
 		if c.unit == unitClause {
 			for _, cl := range e.clauses(h.turn) {
 				if cl.start <= h.start && h.end <= cl.end {
-					over.from, over.to = cl.start, cl.end
+					over = e.part(h.turn, cl.start, cl.end)
 					break
 				}
 			}

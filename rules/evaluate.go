@@ -29,6 +29,9 @@ type evaluation struct {
 	// truthOnly says that the places of a condition are of no interest.
 	truthOnly bool
 
+	said  []said   // of the repeat operator
+	grams []uint32 // of the repeat operator
+
 	awake   []uint64
 	buckets []verdict
 }
@@ -50,7 +53,8 @@ var pool = sync.Pool{New: func() any { return new(evaluation) }}
 // panics, and is safe for concurrent use; it reads its arguments only. Features that are missing make rules that need
 // them na, with the reason in Findings.Notes.
 //
-// Findings.Outcomes may be shared between results: treat it as read-only.
+// Findings.Outcomes has every rule, but of packs with report: found only the rules that found something. The map may be
+// shared between results: treat it as read-only.
 func (s *Set) Evaluate(t *schemas.Transcript, f *schemas.Features) schemas.Findings {
 	e := pool.Get().(*evaluation)
 	defer func() {
@@ -74,6 +78,12 @@ func (s *Set) Evaluate(t *schemas.Transcript, f *schemas.Features) schemas.Findi
 			bits &= bits - 1
 			r := s.rules[k]
 			v := e.judge(r)
+			if r.pack.quiet && (v.outcome == r.rest || v.outcome == schemas.NA) {
+				if v.why != "" && v.why != whyOpen {
+					verdicts = append(verdicts, v)
+				}
+				continue
+			}
 			if rest[r.id] != v.outcome {
 				if shared {
 					out.Outcomes, shared = maps.Clone(rest), false
@@ -131,7 +141,7 @@ func (e *evaluation) release() {
 	clear(e.clauseOf)
 	clear(e.buckets)
 	e.buckets = e.buckets[:0]
-	if cap(e.clauseBuf) > maxKept || cap(e.matches) > maxKept {
+	if cap(e.clauseBuf) > maxKept || cap(e.matches) > maxKept || cap(e.grams) > maxKept {
 		*e = evaluation{}
 	}
 }
@@ -449,6 +459,12 @@ func (e *evaluation) notes(verdicts []verdict) []schemas.CoverageNote {
 	// Open: every rule that sleeps is open; of those awake it depends.
 	decided := map[string]string{}
 	for _, v := range verdicts {
+		if v.rule.pack.quiet {
+			if v.outcome == schemas.NA {
+				own = append(own, schemas.CoverageNote{What: "rule:" + v.rule.id, Why: v.why})
+			}
+			continue
+		}
 		if v.outcome != schemas.NA || v.why != whyOpen {
 			decided["rule:"+v.rule.id] = v.why
 		}

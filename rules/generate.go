@@ -73,7 +73,7 @@ func generate(n int, seed uint64) string {
 	perRule := (len(live) + holders - 1) / max(holders, 1)
 
 	var b strings.Builder
-	fmt.Fprintf(&b, "id: generated\nversion: \"%d.%d\"\nrules:\n", n, seed)
+	fmt.Fprintf(&b, "id: generated\nversion: \"%d.%d\"\nreport: found\nrules:\n", n, seed)
 	for i := range n {
 		shape := genShapes[i%len(genShapes)]
 		cost := "severity: minor\n    points: -1"

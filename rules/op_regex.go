@@ -143,9 +143,6 @@ const maxRegexHits = 16
 func (op *regexOp) eval(e *evaluation, s scope) result {
 	var hits []hit
 	for _, i := range s.turns {
-		if !op.always && !e.turnHasAny(i) {
-			continue
-		}
 		text, from := e.text(i), int32(0)
 		if s.to >= 0 {
 			text, from = text[s.from:s.to], s.from
@@ -184,15 +181,16 @@ func (op *regexOp) eval(e *evaluation, s scope) result {
 
 // turnHas says whether a word of the set occurs in the turn, inside the scope.
 func (e *evaluation) turnHas(turn int32, w *wordSet, s scope) bool {
-	for _, m := range e.matches[e.matchAt[turn]:e.matchAt[turn+1]] {
+	if s.to >= 0 && s.sig&w.sig == 0 {
+		return false
+	}
+	for _, m := range e.matchesIn(turn, s) {
 		if w.has(m.pattern) && (s.to < 0 || m.start >= s.from && m.end <= s.to) {
 			return true
 		}
 	}
 	return false
 }
-
-func (e *evaluation) turnHasAny(turn int32) bool { return e.matchAt[turn] < e.matchAt[turn+1] }
 
 const (
 	// maxExact bounds the texts an expression is expanded to, maxLiterals the words kept for one expression.

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"math/bits"
 	"slices"
 	"unicode"
 	"unicode/utf8"
@@ -31,6 +32,7 @@ type anchoredOperator interface {
 // wordSet is a set of words of the automaton.
 type wordSet struct {
 	ids []int32 // sorted
+	sig uint64  // bit id & 63 of every id
 	// bits answers has at once where the automaton is small; nil where it is large.
 	bits []uint64
 }
@@ -47,6 +49,9 @@ func (d *decoder) wordSet(words []string) *wordSet {
 func (t *wordTable) set(ids []int32) *wordSet {
 	slices.Sort(ids)
 	w := &wordSet{ids: slices.Compact(ids)}
+	for _, id := range w.ids {
+		w.sig |= 1 << (id & 63)
+	}
 	t.sets = append(t.sets, w)
 	return w
 }
@@ -86,8 +91,11 @@ func (w *wordSet) has(id int32) bool {
 // occurrences calls f for every match of the set in a turn, inside the bytes of the scope; f returns false to stop.
 // Matches that cut a Latin word are none; with negation, those that are negated are none either.
 func (e *evaluation) occurrences(w *wordSet, turn int32, s scope, negation bool, f func(m found) bool) {
+	if s.to >= 0 && s.sig&w.sig == 0 {
+		return
+	}
 	text := ""
-	for _, m := range e.matches[e.matchAt[turn]:e.matchAt[turn+1]] {
+	for _, m := range e.matchesIn(turn, s) {
 		if !w.has(m.pattern) || s.to >= 0 && (m.start < s.from || m.end > s.to) {
 			continue
 		}
@@ -384,11 +392,16 @@ func (op *substanceOp) eval(e *evaluation, s scope) result {
 func contentChars(s string) int {
 	n := 0
 	for _, r := range s {
-		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+		if content(r) {
 			n++
 		}
 	}
 	return n
+}
+
+// content says whether a character is a letter or digit; the common Chinese block is answered at once.
+func content(r rune) bool {
+	return r >= 0x4e00 && r <= 0x9fff || r >= 'a' && r <= 'z' || r >= '0' && r <= '9' || r > 0x7f && (unicode.IsLetter(r) || unicode.IsDigit(r)) || r >= 'A' && r <= 'Z'
 }
 
 // repeatOp finds sentences that are said again, nearly alike.
@@ -426,6 +439,7 @@ func (op *repeatOp) literals() ([]int32, bool) { return nil, false }
 type said struct {
 	hit
 	grams []uint32 // sorted, distinct pairs of neighbouring characters
+	sig   uint64   // a bit for every pair, hashed
 	first int32    // index of the sentence it repeats, itself where it repeats none
 	count int32
 }
@@ -438,8 +452,8 @@ const (
 )
 
 func (op *repeatOp) eval(e *evaluation, s scope) result {
-	var all []said
-	var gramBuf []uint32
+	all, gramBuf := e.said[:0], e.grams[:0]
+	defer func() { e.said, e.grams = all, gramBuf }()
 	for _, i := range s.turns {
 		text := e.text(i)
 		add := func(start, end int32) {
@@ -453,7 +467,11 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 				gramBuf = gramBuf[:from]
 				return
 			}
-			all = append(all, said{hit: hit{turn: i, start: start, end: end}, grams: gramBuf[from:len(gramBuf):len(gramBuf)], first: int32(len(all)), count: 1})
+			x := said{hit: hit{turn: i, start: start, end: end}, grams: gramBuf[from:len(gramBuf):len(gramBuf)], first: int32(len(all)), count: 1}
+			for _, g := range x.grams {
+				x.sig |= 1 << (g >> 26)
+			}
+			all = append(all, x)
 		}
 		if op.wholeTurn {
 			add(0, int32(len(text)))
@@ -466,36 +484,10 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 	if len(all) < 2 {
 		return foundIn(s, nil)
 	}
-	posts := make(map[uint32][]int32, len(gramBuf))
-	shared := make(map[int32]int)
-	for k := range all {
-		clear(shared)
-		for _, g := range all[k].grams {
-			for _, j := range posts[g] {
-				shared[j]++
-			}
-		}
-		best, bestSim := int32(-1), 0.0
-		for j, n := range shared {
-			sim := 2 * float64(n) / float64(len(all[j].grams)+len(all[k].grams))
-			// The shorter said again inside a longer sentence is a repetition too.
-			if short := min(len(all[j].grams), len(all[k].grams)); short >= op.minChars-1 {
-				sim = max(sim, float64(n)/float64(short)*0.9)
-			}
-			if sim > bestSim || sim == bestSim && j < best {
-				best, bestSim = j, sim
-			}
-		}
-		if best >= 0 && bestSim >= op.similarity {
-			root := all[best].first
-			all[k].first = root
-			all[root].count++
-		}
-		for _, g := range all[k].grams {
-			if p := posts[g]; len(p) < maxPostings {
-				posts[g] = append(p, int32(k))
-			}
-		}
+	if len(all) <= maxPairwise {
+		op.compareAll(all)
+	} else {
+		op.comparePosted(all)
 	}
 	var hits []hit
 	for k := range all {
@@ -504,6 +496,89 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 		}
 	}
 	return foundIn(s, hits)
+}
+
+// maxPairwise is the number of sentences up to which each is compared with each; most sessions stay below.
+const maxPairwise = 200
+
+func (op *repeatOp) compareAll(all []said) {
+	for k := range all {
+		a := &all[k]
+		best, bestSim := int32(-1), 0.0
+		for j := range k {
+			b := &all[j]
+			// Every bit of a signature that the other lacks is at least one pair that they do not share.
+			most := min(len(a.grams)-bits.OnesCount64(a.sig&^b.sig), len(b.grams)-bits.OnesCount64(b.sig&^a.sig))
+			if op.similar(most, len(a.grams), len(b.grams)) < op.similarity {
+				continue
+			}
+			if sim := op.similar(shared(a.grams, b.grams), len(a.grams), len(b.grams)); sim > bestSim {
+				best, bestSim = int32(j), sim
+			}
+		}
+		op.join(all, k, best, bestSim)
+	}
+}
+
+func (op *repeatOp) comparePosted(all []said) {
+	posts := map[uint32][]int32{}
+	common := map[int32]int{}
+	for k := range all {
+		clear(common)
+		for _, g := range all[k].grams {
+			for _, j := range posts[g] {
+				common[j]++
+			}
+		}
+		best, bestSim := int32(-1), 0.0
+		for j, n := range common {
+			if sim := op.similar(n, len(all[j].grams), len(all[k].grams)); sim > bestSim || sim == bestSim && j < best {
+				best, bestSim = j, sim
+			}
+		}
+		op.join(all, k, best, bestSim)
+		for _, g := range all[k].grams {
+			if p := posts[g]; len(p) < maxPostings {
+				posts[g] = append(p, int32(k))
+			}
+		}
+	}
+}
+
+// similar is the Dice coefficient of two sentences with n pairs in common. The shorter said again inside a longer
+// sentence is a repetition too.
+func (op *repeatOp) similar(n, a, b int) float64 {
+	sim := 2 * float64(n) / float64(a+b)
+	if short := min(a, b); short >= op.minChars-1 {
+		sim = max(sim, float64(n)/float64(short)*0.9)
+	}
+	return sim
+}
+
+func (op *repeatOp) join(all []said, k int, best int32, sim float64) {
+	if best >= 0 && sim >= op.similarity {
+		root := all[best].first
+		all[k].first = root
+		all[root].count++
+	}
+}
+
+// shared counts the common members of two sorted lists.
+func shared(a, b []uint32) int {
+	n := 0
+	for i, j := 0, 0; i < len(a) && j < len(b); {
+		switch {
+		case a[i] == b[j]:
+			n++
+			i++
+			j++
+		case a[i] < b[j]:
+			i++
+		default:
+			j++
+		}
+	}
+	return n
 }
 
 // particles are left out when sentences are compared: 可以的哦 and 可以的呢 say the same.
@@ -525,7 +600,7 @@ func bigrams(s string, to []uint32) ([]uint32, int) {
 			depth--
 			continue
 		}
-		if depth > 0 || !(unicode.IsLetter(r) || unicode.IsDigit(r)) {
+		if depth > 0 || !content(r) {
 			continue
 		}
 		chars++
@@ -533,7 +608,7 @@ func bigrams(s string, to []uint32) ([]uint32, int) {
 			continue
 		}
 		if prev >= 0 {
-			to = append(to, uint32(prev)*0x9E3779B1^uint32(r))
+			to = append(to, (uint32(prev)*0x9E3779B1^uint32(r))*0x85EBCA6B)
 		}
 		prev = r
 	}

@@ -21,6 +21,7 @@ type pack struct {
 	id, name, version string
 	hash              string // 8 hex of SHA-256 of the YAML text
 	flagBelow         float64
+	quiet             bool // report: found
 	scorecards        []*scorecard
 	rules             []*rule
 	node              *yaml.Node
@@ -115,7 +116,7 @@ func (d *decoder) readPack(text []byte) *pack {
 	if root == nil {
 		return nil
 	}
-	f, ok := d.mapping(root, "a pack", "id", "name", "version", "description", "flag_below", "lists", "scorecards", "rules")
+	f, ok := d.mapping(root, "a pack", "id", "name", "version", "description", "flag_below", "report", "lists", "scorecards", "rules")
 	if !ok {
 		return nil
 	}
@@ -132,6 +133,7 @@ func (d *decoder) readPack(text []byte) *pack {
 	if v := f.get("flag_below"); v != nil {
 		p.flagBelow = d.float(v, "flag_below", 0, 100)
 	}
+	p.quiet = d.oneOf(f.get("report"), "report", "all", "found") == "found"
 	d.lists = map[string]*list{}
 	if v := f.get("lists"); v != nil {
 		d.readLists(v)

@@ -53,11 +53,11 @@ func (t *wordTable) askingKinds() []uint8 {
 func (e *evaluation) isQuestion(turn int32, c *clause) bool {
 	text := e.text(turn)
 	s := text[c.start:c.end]
-	if contentChars(s) < 2 || isCall(s) {
+	if contentChars(s) < 2 {
 		return false
 	}
 	if c.asks || endsAsking(s) || aNotA(s) {
-		return true
+		return !isCall(s)
 	}
 	if e.set.askingKinds == nil {
 		return false
@@ -75,7 +75,7 @@ func (e *evaluation) isQuestion(turn int32, c *clause) bool {
 			asks = asks || !latinEdge(text, m.start, m.end) && !e.explained(matches, m)
 		}
 	}
-	return asks
+	return asks && !isCall(s)
 }
 
 // explained says whether an asking word is part of a phrase that asks nothing.
@@ -91,6 +91,9 @@ func (e *evaluation) explained(matches []found, m found) bool {
 // endsAsking says whether the last particle of a clause makes it a question.
 func endsAsking(s string) bool {
 	t := strings.TrimRight(s, " )]」』”\"'哈啊呀哦亲^_-")
+	if !hasAnySuffix(t, "吗", "嘛", "么", "不", "没", "有") {
+		return false
+	}
 	for _, p := range []string{"吗", "嘛", "么", "不", "没", "没有"} {
 		if !strings.HasSuffix(t, p) {
 			continue
@@ -123,6 +126,9 @@ func endsAsking(s string) bool {
 
 // isCall says whether a clause only calls for attention.
 func isCall(s string) bool {
+	if len(s) > 48 {
+		return false
+	}
 	t := strings.Trim(s, " 亲啊呀哦呢您你好请问老板店家客服")
 	switch t {
 	case "在", "在吗", "在么", "在嘛", "在不在", "在不", "在线吗", "在没", "在没有", "有人吗", "有人么", "有人没", "有人在吗", "有人在么", "有人不", "人呢", "人工", "有没有人", "hello", "hi":

@@ -193,10 +193,40 @@ type scope struct {
 	from, to int32
 	// complete says that further turns at the end of the session cannot add to the scope.
 	complete bool
+	// Of a part of a turn: its matches are [first, last) of all, and sig has a bit for each (wordSet.sig).
+	first, last int32
+	sig         uint64
 }
 
-func (s scope) turn(i int32) scope {
-	return scope{turns: []int32{i}, to: -1, complete: true}
+// one is the scope of a single turn.
+func (e *evaluation) one(i int32) scope {
+	return scope{turns: e.role(maskAny).turns[i : i+1], to: -1, complete: true}
+}
+
+// part is the scope of some bytes of a turn.
+func (e *evaluation) part(i, from, to int32) scope {
+	s := e.one(i)
+	s.from, s.to = from, to
+	lo, hi := e.matchAt[i], e.matchAt[i+1]
+	// Matches are in the order of their ends.
+	for lo < hi && e.matches[lo].end <= from {
+		lo++
+	}
+	s.first = lo
+	for lo < hi && e.matches[lo].end <= to {
+		s.sig |= 1 << (e.matches[lo].pattern & 63)
+		lo++
+	}
+	s.last = lo
+	return s
+}
+
+// matchesIn gives the matches of a turn that may lie in the scope; their starts remain to be looked at.
+func (e *evaluation) matchesIn(turn int32, s scope) []found {
+	if s.to >= 0 {
+		return e.matches[s.first:s.last]
+	}
+	return e.matches[e.matchAt[turn]:e.matchAt[turn+1]]
 }
 
 // narrow applies a range. why is set where the range cannot be found (no timestamps); open where it depends on turns
@@ -272,7 +302,7 @@ func (e *evaluation) narrow(s *span, in scope, anchor *hit) (out scope, open boo
 		if s.roles != maskAny && maskOf(e.t.Turns[anchor.turn].Role)&s.roles == 0 {
 			return scope{complete: true, to: -1}, false, ""
 		}
-		return base.turn(anchor.turn), false, ""
+		return e.one(anchor.turn), false, ""
 	}
 	// Relative ranges: the turns before and after the anchor, by number or time.
 	at := sort.Search(len(t), func(i int) bool { return t[i] >= anchor.turn })

@@ -179,8 +179,8 @@ func (s *Set) compile(table *wordTable) {
 	s.first = counts
 	s.wakes = make([]int32, counts[len(counts)-1])
 	fill := append([]int32(nil), counts...)
-	s.closedRest = make(map[string]string, len(s.rules))
-	s.openRest = make(map[string]string, len(s.rules))
+	s.closedRest = map[string]string{}
+	s.openRest = map[string]string{}
 	for i, r := range s.rules {
 		for _, w := range r.words {
 			s.wakes[fill[w]] = int32(i)
@@ -188,6 +188,9 @@ func (s *Set) compile(table *wordTable) {
 		}
 		if r.always || r.applies != nil {
 			s.always = append(s.always, int32(i))
+		}
+		if r.pack.quiet {
+			continue
 		}
 		s.closedRest[r.id] = r.rest
 		s.openRest[r.id] = schemas.NA

@@ -129,7 +129,7 @@ func negated(text string, start int32) bool {
 		from -= size
 	}
 	before := text[from:start]
-	if before == "" {
+	if !mayNegate(before) {
 		return false
 	}
 	count := 0
@@ -151,6 +151,17 @@ func negated(text string, start int32) bool {
 		i += size
 	}
 	return count%2 == 1
+}
+
+// mayNegate says whether a stretch holds a character that some negator has; few do.
+func mayNegate(s string) bool {
+	for _, r := range s {
+		switch r {
+		case '不', '没', '别', '未', '无', '勿', '莫', '甭', '非', '\'', 'o':
+			return true
+		}
+	}
+	return false
 }
 
 // straddles says whether an affirming word begins at byte i and reaches into the word at start, such as 不好意思 around 好意思.
