@@ -78,6 +78,7 @@ func TestPlainClients(t *testing.T) {
 		f("query="+q("INSERT INTO plain (a) VALUES"), "(7),(8)", 200, "")
 		f("query="+q("INSERT INTO plain SELECT number + 9, '' FROM numbers(2)"), "", 200, "")
 		f("query="+q("INSERT INTO plain SELECT {n:UInt64}, {s:String}")+"&param_n=11&param_s=p", "", 200, "")
+		f("", "INSERT INTO plain SELECT format, '' FROM (SELECT 0 AS format) WHERE format > 0", 200, "")
 		f("", "SELECT count(), sum(a), groupArray(b) FROM (SELECT * FROM plain ORDER BY a)", 200, "11\t66\t['x;y','z','三','','v','w','','','','','p']")
 
 		f("", "", 400, "Code: 62.")

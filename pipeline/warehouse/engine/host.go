@@ -145,6 +145,9 @@ func serveRoundTrip(w http.ResponseWriter, r *http.Request, rt http.RoundTripper
 			if _, werr := w.Write(buf[:n]); werr != nil {
 				return // the client is gone, the request's context ends the statement
 			}
+			if res.ContentLength < 0 {
+				rc.Flush() //nolint:errcheck // the next write tells
+			}
 		}
 		if errors.Is(err, io.EOF) {
 			return

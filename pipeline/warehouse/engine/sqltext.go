@@ -273,7 +273,7 @@ func parseStatement(sql string) (*statement, error) {
 	st := &statement{}
 	lx := lexer{sql: sql}
 	depth := 0
-	ended := false
+	ended, query := false, false
 	for {
 		t, ok, err := lx.next()
 		if err != nil {
@@ -303,7 +303,9 @@ func parseStatement(sql string) (*statement, error) {
 		if n > 1 && (t.is("OUTFILE") && st.tokens[n-2].is("INTO") || t.is("INFILE") && st.tokens[n-2].is("FROM")) {
 			return nil, exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "%s %s is not allowed", strings.ToUpper(st.tokens[n-2].text), strings.ToUpper(t.text))
 		}
-		if st.verb == "INSERT" && depth == 0 && n > 2 && st.tokens[n-2].is("FORMAT") && t.kind == tokWord && !t.is("SELECT") {
+		// INSERT ... SELECT has no data behind it, but may name a column format.
+		query = query || depth == 0 && (t.is("SELECT") || t.is("WITH"))
+		if st.verb == "INSERT" && !query && depth == 0 && n > 2 && st.tokens[n-2].is("FORMAT") && t.kind == tokWord {
 			st.insert, st.dataFormat = true, t.text
 			st.head = strings.TrimSpace(sql[:st.tokens[n-2].start])
 			st.dataAt = lx.pos
