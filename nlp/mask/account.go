@@ -76,7 +76,7 @@ func (v *view) account(i int, c cue) (from, end int) {
 			letters++
 		case isDigit(r):
 			digits++
-		case (r == '_' || r == '-') && end > at && isAlnum(v.at(end+1)):
+		case (r == '_' || r == '-') && end > at && (isAlnum(v.at(end+1)) || v.at(end+1) == '_' || v.at(end+1) == '-'):
 			marks++
 		default:
 			goto done
@@ -92,7 +92,7 @@ done:
 		if letters > 0 || digits < 5 || digits > 12 || marks > 0 || v.r[at] == '0' {
 			return 0, 0
 		}
-		if d := v.digits(at, end); strings.HasPrefix(d, "800") || strings.HasPrefix(d, "400") || d == "10000" {
+		if d := v.digits(at, end); len(d) >= 9 && (strings.HasPrefix(d, "800") || strings.HasPrefix(d, "400")) || d == "10000" {
 			return 0, 0 // business accounts
 		}
 		return at, end

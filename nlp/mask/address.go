@@ -90,7 +90,7 @@ var suffixes = func() map[rune][]struct {
 	add(district, "区", "县", "旗", "自治县", "新区", "开发区", "高新区")
 	add(town, "镇", "乡", "村", "街道", "社区", "屯", "庄", "街道办", "居委会", "村委会", "大队")
 	add(road, "路", "街", "大道", "大街", "巷", "弄", "胡同", "中路", "东路", "西路", "南路", "北路", "公路")
-	add(estate, "小区", "花园", "公寓", "大厦", "广场", "家园", "新村", "公馆", "华府", "苑", "园", "城", "大学", "学院", "中学", "小学", "幼儿园", "医院", "工业园", "产业园", "宿舍", "驿站", "新城", "名城", "山庄", "府", "湾", "庭", "郡", "里", "坊", "大院", "家属院", "工业区", "商城")
+	add(estate, "小区", "花园", "公寓", "大厦", "广场", "家园", "新村", "公馆", "华府", "苑", "园", "城", "大学", "学院", "中学", "小学", "幼儿园", "医院", "工业园", "产业园", "宿舍", "驿站", "新城", "名城", "山庄", "府", "湾", "庭", "郡", "坊", "大院", "家属院", "工业区", "商城")
 	return m
 }()
 
@@ -154,6 +154,9 @@ func (v *view) findAddresses() {
 			i++
 			continue
 		}
+		if len(parts) > 0 && p.level == province1 && parts[len(parts)-1].level > p.level {
+			flush() // a province begins another address
+		}
 		parts = append(parts, p)
 		i, last = p.end, p.end
 	}
@@ -183,13 +186,16 @@ func (v *view) gapEnds(parts []part, last, i int) bool {
 	return true
 }
 
+// streetWords behind the name of a province or city make it the name of a street or a house: 南京路, 北京西路.
+var streetWords = words("路", "街", "巷", "道", "大道", "大街", "东路", "西路", "南路", "北路", "中路", "一路", "二路", "三路", "东街", "西街", "南街", "北街", "小区", "大厦", "广场", "花园", "公寓", "新村")
+
 // partAt recognises a part that begins at i, or whose suffix ends there; last is where the part before ended.
 func (v *view) partAt(i, last int, sure bool) (part, bool) {
 	r := v.r[i]
-	if n := v.anyOf(i, provinces); n > 0 {
+	if n := v.anyOf(i, provinces); n > 0 && v.anyOf(i+n, streetWords) == 0 {
 		return part{i, v.withSuffix(i+n, "省市"), province1}, true
 	}
-	if n := v.anyOf(i, cities); n > 0 {
+	if n := v.anyOf(i, cities); n > 0 && v.anyOf(i+n, streetWords) == 0 {
 		return part{i, v.withSuffix(i+n, "市"), city}, true
 	}
 	if p, ok := v.unitAt(i); ok {
@@ -309,6 +315,9 @@ func (v *view) unitAt(i int) (part, bool) {
 	if v.at(i+n) == '座' && (v.at(i+n+1) == '位' || v.at(i+n+1) == '椅' || isDigit(v.at(i)) && n == 1) || v.at(i+n) == '室' && v.at(i+n+1) == '内' {
 		return part{}, false
 	}
+	if n == 1 && v.at(i) == '一' && u == 1 && !isDigit(v.at(i+2)) && !isChineseNumber(v.at(i+2)) {
+		return part{}, false // 一栋大楼
+	}
 	return part{i, i + n + u, building}, true
 }
 
@@ -317,32 +326,56 @@ func (v *view) addressOf(parts []part) (from, end int, ok bool) {
 	if len(parts) == 0 {
 		return 0, 0, false
 	}
+	// An address does not end with a province or a city.
+	for len(parts) > 1 && parts[len(parts)-1].level <= city {
+		parts = parts[:len(parts)-1]
+	}
 	var has [building + 1]int
-	for _, p := range parts {
+	for i, p := range parts {
+		if p.level == building && has[building] > 0 && !v.flatOf(parts[i-1], p) {
+			continue // 1号楼和2号楼: two buildings say no more than one
+		}
 		has[p.level]++
 	}
 	area := min(1, has[province1]) + min(1, has[city]) + min(1, has[district])
 	detail := 2*has[roadNumber] + min(2, has[town]) + has[road] + min(1, has[estate]) + 2*has[building]
-	start := parts[0].start
 	score := area + detail
+	start := parts[0].start
 	cued := v.addressCue(start)
 	if cued {
 		score++
 	}
+	end = v.addressTail(parts[len(parts)-1])
 	switch {
-	case detail == 0, score < 3:
+	case score < 3, detail == 0, detail == 1 && area < 2:
 		return 0, 0, false
-	case area == 0 && has[building] == 0 && has[roadNumber] == 0 && !cued:
-		return 0, 0, false
-	case area == 0 && detail < 3 && !cued:
-		return 0, 0, false
-	case detail == 1 && area < 2:
-		return 0, 0, false
+	case has[roadNumber]+has[building]+has[town] > 0:
+		// Without a district a number is not enough: 2号楼, 88号.
+		if area == 0 && detail < 3 && !(cued && has[roadNumber] > 0) {
+			return 0, 0, false
+		}
+	default: // streets and estates without a number
+		if area < 2 && !(cued && detail >= 2 && (area == 1 || v.announced(start))) {
+			return 0, 0, false
+		}
 	}
-	return start, v.addressTail(parts[len(parts)-1]), true
+	return start, end, true
 }
 
-var addressCues = words("地址", "住址", "住在", "寄到", "送到", "发到", "改到", "改成", "改为", "寄往", "家住", "位于", "所在地区", "收货地", "门牌")
+// flatOf says whether b is a part of the building a: 9栋 and 二单元, but not 1号楼 and 2号楼.
+func (v *view) flatOf(a, b part) bool {
+	return a.level == building && b.start-a.end <= 1 && v.at(a.end-1) != v.at(b.end-1)
+}
+
+var addressCues = words("地址", "住址", "寄到", "送到", "发到", "改到", "改成", "改为", "寄往", "家住", "所在地区", "收货地", "门牌")
+
+// announced says whether a colon stands before i: 地址：...
+func (v *view) announced(i int) bool {
+	for v.at(i-1) == ' ' {
+		i--
+	}
+	return v.at(i-1) == ':'
+}
 
 // addressCue says whether a cue for an address ends shortly before i.
 func (v *view) addressCue(i int) bool {

@@ -3,7 +3,7 @@ package mask
 // surnames are the single-character surnames of nearly all people; doubtful are those that are everyday words too and
 // need a clear border before them.
 var (
-	surnames = runeSet("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐梅莫庄辛管祝左涂谷祁时舒耿牟卜肖詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈鲍位覃霍翁隋植甘景薄单包司柏宁柯阮桂闵解强柴华车冉房边辜吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁商蒙计喻揭窦迟宇敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙薄伏岑习胥保和蔺闫代")
+	surnames = runeSet("王李张刘陈杨赵黄周吴徐孙胡朱高林何郭马罗梁宋郑谢韩唐冯于董萧程曹袁邓许傅沈曾彭吕苏卢蒋蔡贾丁魏薛叶阎余潘杜戴夏钟汪田任姜范方石姚谭廖邹熊金陆郝孔白崔康毛邱秦江史顾侯邵孟龙万段雷钱汤尹黎易常武乔贺赖龚文庞樊兰殷施陶洪翟安颜倪严牛温芦季俞章鲁葛伍韦申尤毕聂丛焦向柳邢路岳齐梅莫庄辛管祝左涂谷祁时舒耿牟卜肖詹关苗凌费纪靳盛童欧甄项曲成游阳裴席卫查屈鲍位覃霍翁隋植甘景薄单包司柏宁柯阮桂闵解强柴华车冉房边辜吉饶刁瞿戚丘古米池滕晋苑邬臧畅宫来嵺苟全褚廉简娄盖符奚木穆党燕郎邸冀谈姬屠连郜晏栾郁商蒙计喻揭窦迟宇敖糜鄢冷卓花仇艾蓝都巩稽井练仲乐虞卞封竺冼原官衣楚佟栗匡宗应台巫鞠僧桑荆谌银扬明沙薄伏岑习胥保蔺闫代")
 	doubtful = runeSet("于方安常时和高白黄金万文向易温成单全都和严明包司来车房边左位路位关连计商党木保官应台原宗解强华花乐练冷井管项谈盖简符都阳全游席查池米古边代雷盛银马石江路位申毛龙牛钱田江余年祝汤肖")
 	compound = [][]rune{[]rune("欧阳"), []rune("司马"), []rune("上官"), []rune("诸葛"), []rune("皇甫"), []rune("尉迟"), []rune("司徒"), []rune("令狐"), []rune("慕容"), []rune("东方"), []rune("夏侯"), []rune("公孙"), []rune("端木"), []rune("轩辕"), []rune("南宫"), []rune("长孙"), []rune("宇文"), []rune("独孤"), []rune("呼延"), []rune("申屠")}
 )
@@ -105,10 +105,14 @@ func (v *view) findNames() {
 
 // nameAfterCue gives the name behind a cue that ends at i.
 func (v *view) nameAfterCue(i int) (from, end int) {
-	strong, found := false, false
+	strong, anything, found := false, false, false
 	for _, c := range nameCues {
 		if v.match(i-len(c.text), c.text) {
-			strong, found = c.strong, true
+			// Things have a 名字 too, accounts a 用户名.
+			strong, anything, found = c.strong, !c.strong && c.text[0] != '名', true
+			if c.text[0] == '户' && v.at(i-len(c.text)-1) == '用' {
+				return 0, 0
+			}
 			break
 		}
 	}
@@ -154,7 +158,7 @@ func (v *view) nameAfterCue(i int) (from, end int) {
 		}
 		return 0, 0
 	}
-	if !explicit && !verb {
+	if !explicit && !(verb && anything) {
 		return 0, 0
 	}
 	// Any other short run between the cue and a border.
@@ -211,7 +215,10 @@ func (v *view) nameStartingAt(i int) int {
 func (v *view) nameEndingAt(i int) int {
 	for n := 4; n >= 2; n-- {
 		from := i - n
-		if from < 0 || !v.border(from-1) && v.at(from-1) != '号' && v.at(from-1) != '室' {
+		if from < 0 {
+			continue
+		}
+		if b := v.at(from - 1); !v.border(from-1) && b != '号' && b != '室' && (!beforeTitle.has(b) || doubtful.has(v.at(from))) {
 			continue
 		}
 		if v.nameStartingAt(from) == n || n == 2 && (v.at(from) == '小' || v.at(from) == '阿') && isHan(v.at(from+1)) && !functional.has(v.at(from+1)) && !notNames[v.digits(from, i)] {
@@ -264,7 +271,7 @@ func (v *view) nameAfterPhone(i int) (from, end int) {
 	return from, from + n
 }
 
-// beforeTitle are characters after which a surname before a title is sure.
+// beforeTitle are characters after which a surname before a title or a number is sure.
 var beforeTitle = runeSet("是叫找的给和收位请让为人亲好了吧啊呢到跟与由因谢姓帮替对说问哦嗯联系知敬")
 
 // notBeforeTitle are words that end like a surname: 对于女士, 官方女士.

@@ -62,6 +62,10 @@ func (g *group) join(v *view, i int) bool {
 				g.comma = true
 			case ')':
 				g.paren = true
+			case '嗯', '啊', '呃', '哦':
+				if !v.spoken {
+					return false
+				}
 			default:
 				return false
 			}

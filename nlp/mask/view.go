@@ -331,7 +331,7 @@ func (v *view) spokenRun(i int) (end, digits, spoken int) {
 			spoken++
 		case isDigit(r):
 			digits++
-		case at > i && at-end < 2 && (r == ' ' || r == ',' || r == '、' || r == '-' || r == '。' || r == '.'):
+		case at > i && at-end < 3 && (r == '嗯' || r == '啊' || r == '呃' || r == '哦' || r == ' ' || r == ',' || r == '、' || r == '-' || r == '。' || r == '.'):
 			at++
 			continue
 		default:
