@@ -44,14 +44,13 @@ type partition struct {
 	committed int64
 	// target is an end of the log seen at some time, until it is passed; passed is the time of the latest that was:
 	// everything produced before it is processed.
-	target     int64
-	targetAt   time.Time
-	passed     time.Time
-	lastItem   time.Time
-	endTarget  int64 // of EndInput; -1 for none
-	endAt      time.Time
-	logEnd     int64
-	lagCounted bool
+	target    int64
+	targetAt  time.Time
+	passed    time.Time
+	lastItem  time.Time
+	endTarget int64 // of EndInput; -1 for none
+	endAt     time.Time
+	logEnd    int64
 }
 
 // side is what goes into the next write beside sessions.
@@ -85,7 +84,7 @@ func newProcessor(w *Worker, gen *kafka.Generation, assigned []kafka.PartitionAs
 	for _, a := range assigned {
 		part := &partition{id: a.ID, committed: a.Offset, target: -1, endTarget: -1, lastItem: time.Now()}
 		p.parts[a.ID] = part
-		p.readers[a.ID] = &reader{w: w, part: part, items: p.items, tokens: p.tokens, jump: make(chan jump, 1)}
+		p.readers[a.ID] = &reader{w: w, part: part, items: p.items, tokens: p.tokens, jump: make(chan jump, 1), maxWait: firstMaxWait}
 	}
 	return p
 }
@@ -286,7 +285,9 @@ func (p *processor) lose(l *LostRange) {
 // tick flushes what is due: closed sessions, open ones that have waited long enough, and idle ones, which end.
 func (p *processor) tick(work context.Context, now time.Time) {
 	for _, part := range p.parts {
-		part.pass(now, len(p.items) == 0)
+		if part.target >= 0 && p.reached(part, part.target, part.targetAt, now) {
+			part.passed, part.target = part.targetAt, -1
+		}
 	}
 	for e := p.table.order.Front(); e != nil; e = e.Next() {
 		s := e.Value.(*entry)
@@ -436,7 +437,7 @@ func (p *processor) takeRequests(ctx context.Context) {
 func (p *processor) inputEnded() bool {
 	now := time.Now()
 	for _, part := range p.parts {
-		if part.endTarget < 0 || !part.reached(part.endTarget, part.endAt, now, len(p.items) == 0) {
+		if part.endTarget < 0 || !p.reached(part, part.endTarget, part.endAt, now) {
 			return false
 		}
 	}
@@ -475,16 +476,10 @@ func (p *processor) endInput(work context.Context) {
 
 // reached says whether an end of the log, seen at a time, is processed. Where the log ends in transaction markers,
 // which no reader shows, a long silence has to do.
-func (part *partition) reached(end int64, at, now time.Time, queueEmpty bool) bool {
+func (p *processor) reached(part *partition, end int64, at, now time.Time) bool {
 	const silence = 10 * time.Second
-	return part.offsets.next >= end || queueEmpty && now.Sub(at) >= silence && now.Sub(part.lastItem) >= silence
-}
-
-// pass notes that a target is processed.
-func (part *partition) pass(now time.Time, queueEmpty bool) {
-	if part.target >= 0 && part.reached(part.target, part.targetAt, now, queueEmpty) {
-		part.passed, part.target = part.targetAt, -1
-	}
+	return part.offsets.next >= end || len(p.items) == 0 && now.Sub(at) >= silence && now.Sub(part.lastItem) >= silence &&
+		p.readers[part.id].silent(now, silence)
 }
 
 // polled takes in a look at the log.
@@ -502,7 +497,7 @@ func (p *processor) polled(l poll) {
 // made anew and partitions added.
 func (p *processor) poller(ctx context.Context) {
 	ids := p.partitionIDs()
-	count, gone := 0, false
+	known, gone := max(int(p.w.known.Load()), slices.Max(ids)+1), false
 	before := map[int]int64{}
 	for {
 		at := time.Now()
@@ -520,12 +515,11 @@ func (p *processor) poller(ctx context.Context) {
 			p.w.o.Log.Warn("cannot see the log", "topic", p.w.o.Kafka.Topic, "error", err)
 		default:
 			p.w.setKafka(nil)
-			if count > 0 && n > count || n > 0 && n <= slices.Max(ids) {
-				p.w.o.Log.Warn("the number of partitions has changed: joining the group again", "topic", p.w.o.Kafka.Topic, "was", count, "is", n)
+			if n > known || n > 0 && n <= slices.Max(ids) {
+				p.w.o.Log.Warn("the number of partitions has changed: joining the group again", "topic", p.w.o.Kafka.Topic, "was", known, "is", n)
 				p.leave()
 				return
 			}
-			count = n
 			for id, s := range spans {
 				p.look(id, s, gone, before)
 			}

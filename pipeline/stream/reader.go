@@ -49,8 +49,21 @@ type reader struct {
 	progress atomic.Int64 // next, for the poller
 	fetching atomic.Bool  // it waits for the broker, not for the processor
 
+	// maxWait is how long one fetch may take. kafka-go waits for the beginning of an answer no longer, so it grows where
+	// a slow broker or a large message needs more; an idle fetch must end soon for the reader to stop soon.
+	maxWait  time.Duration
+	failures atomic.Int32 // fetches that failed since the latest message
+	failedAt atomic.Int64 // unix nanoseconds of the latest
+
 	complained time.Time
 }
+
+// Bounds of reader.maxWait, and after how many failures in a row it doubles.
+const (
+	firstMaxWait   = 100 * time.Millisecond
+	lastMaxWait    = 8 * time.Second
+	slowAfterFails = 3
+)
 
 // jump tells a reader to go on somewhere else.
 type jump struct {
@@ -100,24 +113,44 @@ func (r *reader) read(ctx context.Context) error {
 		case <-inner.Done():
 		}
 	}()
-	err := r.fetchAll(inner)
+	err := r.fetchAll(inner, cancel)
 	cancel()
 	<-watch
 	select {
 	case j := <-moved:
 		return r.goTo(ctx, j)
 	default:
-		return err
 	}
+	if r.failures.Load() >= slowAfterFails && r.maxWait < lastMaxWait {
+		r.failures.Store(0)
+		r.maxWait *= 2
+	}
+	return err
 }
 
-func (r *reader) fetchAll(ctx context.Context) error {
+// failed notes a failed fetch that kafka-go repeats by itself, and says whether to start anew with more patience.
+func (r *reader) failed() bool {
+	r.failedAt.Store(time.Now().UnixNano())
+	return r.failures.Add(1) >= slowAfterFails && r.maxWait < lastMaxWait
+}
+
+// silent says whether the reader has long waited for a message without failing.
+func (r *reader) silent(now time.Time, d time.Duration) bool {
+	return r.fetching.Load() && now.Sub(time.Unix(0, r.failedAt.Load())) >= d
+}
+
+func (r *reader) fetchAll(ctx context.Context, restart func()) error {
 	kr := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: r.w.o.Kafka.Brokers, Dialer: r.w.access.dialer(), Topic: r.w.o.Kafka.Topic, Partition: r.part.id,
-		QueueCapacity: 8, MinBytes: 1, MaxBytes: maxRecordBytes, MaxWait: 100 * time.Millisecond,
+		QueueCapacity: 8, MinBytes: 1, MaxBytes: maxRecordBytes, MaxWait: r.maxWait,
 		ReadLagInterval: -1, ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second, MaxAttempts: 3,
 		OffsetOutOfRangeError: true,
-		ErrorLogger:           kafka.LoggerFunc(func(f string, a ...any) { r.w.o.Log.Debug("reader: " + fmt.Sprintf(f, a...)) }),
+		ErrorLogger: kafka.LoggerFunc(func(f string, a ...any) {
+			r.w.o.Log.Debug("reader: " + fmt.Sprintf(f, a...))
+			if r.failed() {
+				restart()
+			}
+		}),
 	})
 	defer kr.Close()
 	if err := kr.SetOffset(r.next); err != nil {
@@ -137,6 +170,7 @@ func (r *reader) fetchAll(ctx context.Context) error {
 			r.complain(err)
 			continue
 		}
+		r.failures.Store(0)
 		if m.Offset < r.next {
 			continue // of a batch that began before
 		}

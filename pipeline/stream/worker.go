@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"sync"
@@ -120,6 +121,7 @@ type Worker struct {
 	metrics *metrics
 	dead    *deadLetters
 	started atomic.Bool
+	known   atomic.Int64 // partitions of the topic when the group was joined
 
 	mu       sync.Mutex
 	counts   Counts
@@ -204,6 +206,7 @@ func (w *Worker) waitForTopic(ctx context.Context) error {
 	for attempt := 0; ; attempt++ {
 		n, err := w.partitionCount(ctx)
 		if err == nil && n > 0 {
+			w.known.Store(int64(n))
 			w.setKafka(nil)
 			w.dead.ensureTopic(ctx)
 			return nil
@@ -226,7 +229,11 @@ func (w *Worker) waitForTopic(ctx context.Context) error {
 func (w *Worker) partitionCount(ctx context.Context) (int, error) {
 	resp, err := w.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{w.o.Kafka.Topic}})
 	if err != nil {
-		return 0, fmt.Errorf("cannot reach Kafka at %v: %w", w.o.Kafka.Brokers, err)
+		hint := ""
+		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, kafka.SASLAuthenticationFailed) {
+			hint = " (it closes the connection: check kafka.sasl and kafka.tls)"
+		}
+		return 0, fmt.Errorf("cannot reach Kafka at %v: %w%s", w.o.Kafka.Brokers, err, hint)
 	}
 	for _, t := range resp.Topics {
 		if t.Name != w.o.Kafka.Topic {
