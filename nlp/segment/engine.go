@@ -59,6 +59,9 @@ func engineFor(o Options) (*engine, error) {
 	}
 	e := &engine{jieba: jieba, key: key}
 	e.refs.Store(1)
+	if o.DictDir == "" && len(o.UserDict) == 0 && len(o.Words) == 0 {
+		e.retain() // the base instance lives as long as the process
+	}
 	if engines.m == nil {
 		engines.m = map[[sha256.Size]byte]*engine{}
 	}
