@@ -38,9 +38,14 @@ func TestOpenCloseOpen(t *testing.T) {
 			t.Errorf("second engine: %v", err)
 		}
 		ask(t, e.RoundTripper(), "CREATE TABLE IF NOT EXISTS t (a UInt64) ENGINE = MergeTree ORDER BY a")
+		ask(t, e.RoundTripper(), "CREATE DICTIONARY IF NOT EXISTS d (a UInt64, b UInt8 DEFAULT 7) PRIMARY KEY a SOURCE(CLICKHOUSE(QUERY 'SELECT a, 9 AS b FROM "+Database+".t')) LAYOUT(FLAT()) LIFETIME(0)")
 		ask(t, e.RoundTripper(), fmt.Sprintf("INSERT INTO t VALUES (%d)", i))
 		if got := ask(t, e.RoundTripper(), "SELECT count() FROM t"); got != fmt.Sprint(i+1) {
 			t.Errorf("round %d: %s rows", i, got)
+		}
+		ask(t, e.RoundTripper(), "SYSTEM RELOAD DICTIONARY d")
+		if got := ask(t, e.RoundTripper(), fmt.Sprintf("SELECT dictGet('d', 'b', %d), dictGet('d', 'b', 99)", i)); got != "9\t7" {
+			t.Errorf("round %d: dictionary gives %s", i, got)
 		}
 		if n, err := e.MemoryTracking(ctx); err != nil || n < 1<<20 || n > 1<<30 {
 			t.Errorf("memory %d, error %v", n, err)
@@ -233,8 +238,18 @@ func TestKilledOwner(t *testing.T) {
 	if n, err := client.MemoryTracking(ctx); err != nil || n <= 0 {
 		t.Errorf("memory %d, error %v", n, err)
 	}
+	running, err := db.Query(ctx, "SELECT number FROM system.numbers")
+	if err != nil {
+		t.Fatal(err)
+	}
 	c.cmd.Process.Kill()
 	c.cmd.Wait()
+	for running.Next() {
+	}
+	if err := running.Err(); err == nil || !strings.Contains(err.Error(), fmt.Sprint(c.cmd.Process.Pid)) {
+		t.Errorf("a result cut off by the kill: %v", err)
+	}
+	running.Close()
 
 	err = db.Exec(ctx, "SELECT 1")
 	if !errors.Is(err, ErrGone) || !strings.Contains(err.Error(), fmt.Sprint(c.cmd.Process.Pid)) || !strings.Contains(err.Error(), dir) {

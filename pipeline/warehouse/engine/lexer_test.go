@@ -28,7 +28,7 @@ func TestGuardReadsAsTheEngineDoes(t *testing.T) {
 	starts := []string{"SELECT 1", "SELECT ", "WITH 1 AS x SELECT x", "SELECT 'a'", "(SELECT 1", "SELECT /*", "SELECT `a`", "EXPLAIN SELECT 1", "DESCRIBE t", "SHOW TABLES", ""}
 	rnd := rand.New(rand.NewPCG(1, 2))
 	passed, one := 0, 0
-	for range 20_000 {
+	for range 10_000 {
 		var b strings.Builder
 		b.WriteString(starts[rnd.IntN(len(starts))])
 		for range 1 + rnd.IntN(7) {
@@ -55,7 +55,7 @@ func TestGuardReadsAsTheEngineDoes(t *testing.T) {
 			}
 		}
 	}
-	if passed < 300 || one < 300 {
+	if passed < 150 || one < 150 {
 		t.Errorf("only %d texts passed the guard and %d the bridge: the test says little", passed, one)
 	}
 }

@@ -12,7 +12,8 @@ import (
 )
 
 // ErrGone is returned, wrapped, for requests to an engine in another process
-// that has ended.
+// that has ended. The handle stays good: it finds an engine started again by
+// any process, this one too, with Acquire.
 var ErrGone = errors.New("the process that ran the engine is gone")
 
 // remote sends requests to the engine of another process.
@@ -66,7 +67,26 @@ func (c *remote) send(req *http.Request, info hostInfo) (*http.Response, error) 
 	out.URL.Scheme, out.URL.Host, out.URL.User, out.Host = "http", info.Address, nil, info.Address
 	out.Header.Del("Authorization")
 	out.Header.Set(tokenHeader, info.Token)
-	return c.transport.RoundTrip(out)
+	res, err := c.transport.RoundTrip(out)
+	if err == nil {
+		res.Body = &remoteBody{res.Body, req.Context(), info.PID}
+	}
+	return res, err
+}
+
+// remoteBody says in its errors whose connection broke.
+type remoteBody struct {
+	io.ReadCloser
+	ctx context.Context
+	pid int
+}
+
+func (b *remoteBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && err != io.EOF && b.ctx.Err() == nil {
+		err = fmt.Errorf("the engine of process %d broke off its answer: %w", b.pid, err)
+	}
+	return n, err
 }
 
 // RoundTrip implements http.RoundTripper. When the engine's process has ended
