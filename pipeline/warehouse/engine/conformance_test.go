@@ -318,7 +318,7 @@ func TestBatchInsertsConformance(t *testing.T) {
 	forEach(t, func(t *testing.T, b backend) {
 		ctx := context.Background()
 		mustExec(t, b.db, "DROP TABLE IF EXISTS t_batch", "CREATE TABLE t_batch (id UInt64, text String, tags Array(LowCardinality(String)), m Map(String, String)) ENGINE = MergeTree ORDER BY id")
-		const writers, each = 4, 100_000
+		const writers, each = 2, 100_000
 		var wg sync.WaitGroup
 		for w := range writers {
 			wg.Go(func() {
