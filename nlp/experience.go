@@ -2,7 +2,9 @@ package nlp
 
 import (
 	"math"
+	"strings"
 
+	"github.com/tingke/tingke/nlp/emotion"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -15,36 +17,57 @@ var valence = [schemas.EmotionCount]float64{
 	schemas.Angry: -1, schemas.Annoyed: -0.8,
 }
 
-// course follows the customer's emotions and the agent's part through a session.
+// Weights of what is seen beside the emotions.
+const (
+	decay      = 0.65 // of the weight from a customer turn to the one before
+	gain       = 1.5
+	thanked    = 0.35  // the customer's last turn holds thanks, whatever its emotion
+	settled    = 0.15  // the customer's last turn is only an acknowledgement
+	unanswered = -0.15 // the customer's last turn got no reply
+	rude       = -0.2  // an agent's turn is angry or annoyed, at most twice
+)
+
+// course follows the customer's emotions and the agents' part through a session.
 type course struct {
-	turns    []float64 // valence of each customer turn
-	agent    int
-	lastRole schemas.Role
+	sum, weights float64 // of the customer's turns so far, the last one counting most
+	customer     bool    // there was a customer turn
+	open         bool    // the last turn is the customer's
+	last         *emotion.Text
+	rude         int
 }
 
 func (c *course) add(role schemas.Role, x *textFeatures, f *schemas.TurnFeatures) {
-	c.lastRole = role
 	if role != schemas.Customer {
-		c.agent++
+		if strings.TrimSpace(x.norm.Text) != "" {
+			c.open = false
+		}
+		if f.Emotion == schemas.Angry || f.Emotion == schemas.Annoyed {
+			c.rude++
+		}
 		return
 	}
 	var v float64
 	for e, p := range f.Scores {
 		v += valence[e] * float64(p)
 	}
-	c.turns = append(c.turns, v)
+	c.sum, c.weights = decay*c.sum+v, decay*c.weights+1
+	c.customer, c.open, c.last = true, true, x.emotion
 }
 
-// experience weighs the end most: people judge a session by how it ends.
+// experience is the weighted mean of the customer's turns, the end counting most, moved by how the session ends.
 func (c *course) experience() float64 {
-	if len(c.turns) == 0 {
+	if !c.customer {
 		return 0
 	}
-	var sum, weights float64
-	for i, v := range c.turns {
-		w := math.Pow(0.6, float64(len(c.turns)-1-i))
-		sum += w * v
-		weights += w
+	e := gain * c.sum / c.weights
+	if c.last.Thanks() {
+		e += thanked
+	} else if c.last.OnlyAcknowledges() {
+		e += settled
 	}
-	return math.Tanh(1.5 * sum / weights)
+	if c.open && !c.last.Thanks() {
+		e += unanswered
+	}
+	e += rude * float64(min(c.rude, 2))
+	return math.Tanh(e)
 }

@@ -140,7 +140,7 @@ func TestCompileErrors(t *testing.T) {
 	f("[a]\n好\n=> c 1 : a ..z a", "f:3", "gap")
 	f(`[a]`+"\n好\n"+`=> c 1 : "好`, "f:3", "quotation")
 	f("[a]\n好\n=> c 1 : $ a", "f:3")
-	f("[a]\n好\n=> c 1 : a ..4", "f:3", "nothing")
+	f("[a]\n好\n=> c 1 : a ..4", "f:3", "nothing follows")
 	f("[a]\n好\n=> c 1 : a? a", "f:3", "not optional")
 	f("[a]\n好\n@boss => c 1 : a", "f:3", "@boss")
 	f("[a]\n好\n=> c 1 : a||b", "f:3", "empty alternative")
@@ -183,7 +183,7 @@ func FuzzRead(f *testing.F) {
 		}
 		last := int32(-1)
 		for _, m := range r.Marks {
-			if m.Start <= last || m.End <= m.Start || int(m.End) > len(text) || int(m.Clause) >= len(r.Clauses) || m.Last <= m.First {
+			if m.Start < last || m.End <= m.Start || int(m.End) > len(text) || int(m.Clause) >= len(r.Clauses) || m.Last <= m.First {
 				t.Fatalf("mark %v of %q", m, text)
 			}
 			if utf8.ValidString(text) && !utf8.ValidString(text[m.Start:m.End]) {

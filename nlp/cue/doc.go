@@ -15,6 +15,7 @@
 //	快点 赶紧 急死了*2.5             entries, split by blanks; *2.5 overrides the weight; _ stands for a blank inside one
 //	[neg; deg 0.5]                   several tags at once
 //	[+price 2]                       additive entries count inside longer ones too, unless those carry the tag shield
+//	[~agent-angry 2]                 overlay entries are found beside whatever else stands there, and hide nothing
 //	=> urgent 2 : why still-not      a construction: tags in this order in one clause give urgent 2
 //	=> urgent 2 : "都" ..4 "天" how  "..." is a literal entry; ..4 lets 4 characters lie before the next element (default 6)
 //	=> angry 2 : cond? not|never ; threat !joke  a|b either, x? optional, ; the next may stand in a later clause, !x not in the turn

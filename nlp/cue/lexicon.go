@@ -23,10 +23,10 @@ type weighted struct {
 }
 
 type entry struct {
-	tags     []weighted
-	runes    int32
-	additive bool // counts inside a longer entry too
-	shield   bool // carries the tag shield: nothing inside it counts
+	tags   []weighted
+	runes  int32
+	layer  layer
+	shield bool // carries the tag shield: nothing inside it counts
 }
 
 func (e *entry) give(w weighted) {
@@ -86,8 +86,8 @@ type Lexicon struct {
 	constructions []construction
 	byTag         [][]int32 // constructions whose first element has the tag
 
-	trie     Trie
-	additive []bool // by entry
+	trie   Trie
+	layers []layer // by entry
 }
 
 // Tags is the number of tags: the length of Reading.Evidence.
@@ -114,10 +114,10 @@ func (l *Lexicon) build(texts map[string]int32) {
 		l.entries[e].runes = int32(utf8.RuneCountInString(t))
 	}
 	shield, hasShield := l.tagOf["shield"]
-	l.additive = make([]bool, len(l.entries))
+	l.layers = make([]layer, len(l.entries))
 	for i := range l.entries {
 		e := &l.entries[i]
-		l.additive[i] = e.additive
+		l.layers[i] = e.layer
 		for _, t := range e.tags {
 			e.shield = e.shield || hasShield && t.tag == shield
 		}

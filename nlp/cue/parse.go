@@ -68,7 +68,7 @@ func (p *parser) tag(name string, gives bool) Tag {
 
 func (p *parser) file(s Source) {
 	var tags []weighted
-	additive, open := false, false
+	in, open := plain, false
 	for n, line := range strings.Split(s.Text, "\n") {
 		n++
 		if i := strings.IndexByte(line, '#'); i >= 0 {
@@ -79,8 +79,13 @@ func (p *parser) file(s Source) {
 		case line == "":
 		case isSection(line):
 			var err error
-			additive = line[1] == '+'
-			if tags, err = p.section(strings.Replace(line, "[+", "[", 1)); err != nil {
+			switch in = plain; line[1] {
+			case '+':
+				in, line = additive, "["+line[2:]
+			case '~':
+				in, line = overlay, "["+line[2:]
+			}
+			if tags, err = p.section(line); err != nil {
 				p.errorf(s.Name, n, "%v", err)
 			}
 			open = true
@@ -92,7 +97,7 @@ func (p *parser) file(s Source) {
 			p.errorf(s.Name, n, "entries before the first [tag]")
 		default:
 			for _, f := range strings.Fields(line) {
-				if err := p.entry(f, tags, additive); err != nil {
+				if err := p.entry(f, tags, in); err != nil {
 					p.errorf(s.Name, n, "%v", err)
 				}
 			}
@@ -106,7 +111,7 @@ func (p *parser) file(s Source) {
 
 // isSection tells a section from a line of entries that begins with an emoji tag such as [怒].
 func isSection(line string) bool {
-	return len(line) > 1 && line[0] == '[' && (line[1] >= 'a' && line[1] <= 'z' || line[1] == '+') && strings.Count(line, "[") == 1
+	return len(line) > 1 && line[0] == '[' && (line[1] >= 'a' && line[1] <= 'z' || line[1] == '+' || line[1] == '~') && strings.Count(line, "[") == 1
 }
 
 func (p *parser) section(line string) ([]weighted, error) {
@@ -131,7 +136,7 @@ func (p *parser) section(line string) ([]weighted, error) {
 	return tags, nil
 }
 
-func (p *parser) entry(f string, tags []weighted, additive bool) error {
+func (p *parser) entry(f string, tags []weighted, in layer) error {
 	text, override := f, float32(0)
 	if i := strings.LastIndexByte(f, '*'); i > 0 {
 		w, err := strconv.ParseFloat(f[i+1:], 32)
@@ -144,7 +149,15 @@ func (p *parser) entry(f string, tags []weighted, additive bool) error {
 	if err != nil {
 		return err
 	}
-	p.lex.entries[e].additive = p.lex.entries[e].additive || additive
+	// An entry in several sections is an overlay only where all of them are, and additive where one is.
+	switch known := &p.lex.entries[e]; {
+	case len(known.tags) == 0:
+		known.layer = in
+	case in == additive || known.layer == additive:
+		known.layer = additive
+	case in == plain:
+		known.layer = plain
+	}
 	for _, t := range tags {
 		if override != 0 {
 			t.weight = override

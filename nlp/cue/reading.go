@@ -65,18 +65,23 @@ func (l *Lexicon) Read(text string, r *Reading) {
 				continue
 			}
 		}
-		if e, end, inner, innerEnd := l.trie.longest(text, i, c, w, l.additive); e >= 0 && len(r.Marks) < maxMarks {
+		if len(r.Marks) < maxMarks {
+			f := l.trie.longest(text, i, c, w, l.layers)
+			if f.over >= 0 {
+				r.mark(f.over, i, f.overlayEnds, n, clause, false)
+			}
 			switch {
-			case end > furthest:
-				furthest, shielded = end, l.entries[e].shield
-				r.mark(e, i, end, n, clause, false)
-				if inner >= 0 && !shielded {
-					r.mark(inner, i, innerEnd, n, clause, true)
+			case f.best < 0:
+			case f.end > furthest:
+				furthest, shielded = f.end, l.entries[f.best].shield
+				r.mark(f.best, i, f.end, n, clause, false)
+				if f.inner >= 0 && !shielded {
+					r.mark(f.inner, i, f.innerEnd, n, clause, true)
 				}
-			case !shielded && l.additive[e]:
-				r.mark(e, i, end, n, clause, true)
-			case !shielded && inner >= 0:
-				r.mark(inner, i, innerEnd, n, clause, true)
+			case !shielded && l.layers[f.best] == additive:
+				r.mark(f.best, i, f.end, n, clause, true)
+			case !shielded && f.inner >= 0:
+				r.mark(f.inner, i, f.innerEnd, n, clause, true)
 			}
 		}
 		i += w

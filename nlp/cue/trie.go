@@ -102,29 +102,51 @@ func (t *Trie) Longest(text string, i int) (value int32, end int) {
 	if r >= utf8.RuneSelf {
 		r, w = utf8.DecodeRuneInString(text[i:])
 	}
-	value, end, _, _ = t.longest(text, i, r, w, nil)
-	return value, end
+	f := t.longest(text, i, r, w, nil)
+	return f.best, f.end
 }
 
-// longest is Longest for a caller who has decoded the first character. Where additive is given, it also gives the
-// longest shorter text whose value is additive, or -1.
-func (t *Trie) longest(text string, i int, first rune, width int, additive []bool) (best int32, end int, inner int32, innerEnd int) {
+// layer says how an entry lives with others at its place.
+type layer uint8
+
+const (
+	plain    layer = iota // the longest hides those inside it
+	additive              // counts inside a longer one too
+	overlay               // is found beside whatever else stands there, and hides nothing
+)
+
+// finds are the values at a place, -1 for none, and where they end.
+type finds struct {
+	best, inner, over          int32
+	end, innerEnd, overlayEnds int
+}
+
+// longest is Longest for a caller who has decoded the first character. Where layers are given, by value, best is the
+// longest that is no overlay, inner the longest additive one shorter than that, over the longest overlay.
+func (t *Trie) longest(text string, i int, first rune, width int, layers []layer) finds {
 	var node uint32
 	if first < 0x10000 {
 		node = t.root[first]
 	} else {
 		node = t.step(0, first)
 	}
-	best, inner = -1, -1
+	f := finds{best: -1, inner: -1, over: -1}
 	if node == 0 {
-		return best, 0, inner, 0
+		return f
 	}
 	for j := i + width; ; {
 		if v := t.terminal[node]; v >= 0 && (!t.word[node] || wholeWord(text, i, j)) {
-			if best >= 0 && additive != nil && additive[best] {
-				inner, innerEnd = best, end
+			switch {
+			case layers == nil:
+				f.best, f.end = v, j
+			case layers[v] == overlay:
+				f.over, f.overlayEnds = v, j
+			default:
+				if f.best >= 0 && layers[f.best] == additive {
+					f.inner, f.innerEnd = f.best, f.end
+				}
+				f.best, f.end = v, j
 			}
-			best, end = v, j
 		}
 		if j >= len(text) {
 			break
@@ -138,7 +160,7 @@ func (t *Trie) longest(text string, i int, first rune, width int, additive []boo
 		}
 		j += w
 	}
-	return best, end, inner, innerEnd
+	return f
 }
 
 func wholeWord(text string, i, j int) bool {

@@ -90,6 +90,9 @@ func (s *Scorer) customer(t *Text, ctx []Turn, raw *[schemas.EmotionCount]float3
 	if t.flags&fQuestion != 0 && raw[schemas.Satisfied] < 2 {
 		raw[schemas.Satisfied] *= 0.6
 	}
+	if t.flags&fNoneLeft != 0 && t.content == 0 {
+		raw[schemas.Satisfied] *= 0.5 // 没有啦 with a smile
+	}
 	// Giving up in so many words, or a bare 好吧 after a refusal.
 	if t.giveUp > 0 && t.content > 12 {
 		raw[schemas.Disappointed] *= 0.6
@@ -108,15 +111,24 @@ func (s *Scorer) thanks(t *Text, before *Text, raw *[schemas.EmotionCount]float3
 	th := t.thanks
 	offered := before != nil && before.flags&fMoreOffer != 0
 	switch {
+	case t.flags&fNoneLeft != 0 && t.flags&(fQuestion|fRequest) != 0 && t.content > 8:
+		th *= 0.4
 	case t.flags&fNoneLeft != 0 && (offered || t.content <= 4 && t.flags&fNoThanks == 0):
 	case t.flags&fNoThanks != 0 && !offered:
 		th *= 0.3
 	case t.flags&fSarcasm != 0 && t.bad > 0.5:
 		th *= 0.3
-	case t.content <= 3:
-	case t.flags&fReport != 0 && t.content <= 14 && t.thanksFull == 0:
+	case t.content > 3 && (t.pos >= 0.9 || raw[schemas.Satisfied] >= 1) && t.bad < t.pos+0.6 && t.flags&fQuestion == 0:
+		// Thanks with a reason outweigh what else the story holds.
+		for _, e := range []schemas.Emotion{schemas.Satisfied, schemas.Urgent, schemas.Annoyed, schemas.Surprised, schemas.Confused, schemas.Aggrieved, schemas.Disappointed} {
+			raw[e] *= 0.7
+		}
+	case t.flags&fReport != 0 && t.content > 0 && t.content <= 14 && t.thanksFull == 0:
 		th *= 0.35
+	case t.content <= 3:
 	case t.flags&(fQuestion|fRequest) != 0:
+		th *= 0.4
+	case t.flags&fThanksTail != 0 && t.content > 12:
 		th *= 0.4
 	case t.content > 25:
 		th *= 0.55
@@ -147,7 +159,8 @@ func (s *Scorer) agent(t *Text, ctx []Turn, raw *[schemas.EmotionCount]float32) 
 	}
 	if t.thanks > 0 {
 		th := t.thanks
-		if t.flags&fInstruct != 0 && t.flags&(fRateWish|fClosing) == 0 && t.content > 6 {
+		// Thanks hung on an instruction or a report are only polite.
+		if t.flags&(fRateWish|fClosing) == 0 && (t.flags&fInstruct != 0 && t.content > 6 || t.flags&fThanksTail != 0 && t.content > 6) {
 			th *= 0.35
 		}
 		add(&g, th)

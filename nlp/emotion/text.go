@@ -26,6 +26,14 @@ type Text struct {
 	flags           flags
 }
 
+// Thanks says whether the text holds words of thanks that it does not take back.
+func (t *Text) Thanks() bool { return t.thanks > 0 && t.flags&fSarcasm == 0 || t.thanksFull > 0 }
+
+// OnlyAcknowledges says whether the text says nothing but yes, fine, understood.
+func (t *Text) OnlyAcknowledges() bool {
+	return t.runes > 0 && t.content == 0 && t.flags&(fLoneMark|fQuestion) == 0
+}
+
 type flags uint32
 
 const (
@@ -47,7 +55,7 @@ const (
 	fStillNot
 	fLoneMark // nothing but question or exclamation marks
 	fCond
-	fNumberOnly
+	fThanksTail // a bare 谢谢 behind everything else
 )
 
 // negationReach is how many characters may lie between a negation and what it reverses.
@@ -90,6 +98,7 @@ type clauseState struct {
 	degreeAt int32
 	cond     bool
 	question bool
+	fear     bool
 }
 
 func (w *walker) marks() {
@@ -100,6 +109,9 @@ func (w *walker) marks() {
 		if m.Clause != st.clause {
 			// A condition reaches over into the next clause only when its own has nothing but the condition.
 			st = clauseState{clause: m.Clause, question: w.questionClause(i)}
+		}
+		if m.Inner {
+			continue // additive entries inside longer ones serve constructions
 		}
 		n := r.TagsOf(m)
 		// What stands in force when this mark is met.
@@ -125,7 +137,11 @@ func (w *walker) marks() {
 				w.judgement(false, weight*factor, flip, &st)
 				judged = judged || weight >= 0.5
 			case tg.thanks, tg.thanks2:
+				tail := t.thanks == 0 && m.First > 4 && m.Last-m.First <= 3 && int32(r.Runes)-m.Last <= 3
 				add(&t.thanks, weight*factor)
+				if t.flags &^= fThanksTail; tail {
+					t.flags |= fThanksTail
+				}
 			case tg.gratefulWord:
 				add(&t.thanksFull, weight*factor)
 			case tg.sorry:
@@ -195,7 +211,7 @@ func (w *walker) modifiers(st *clauseState, m *cue.Mark, i int) (float32, bool) 
 			factor += 0.15
 		}
 	}
-	return factor, st.neg%2 == 1 && m.First >= st.negAt && m.First-st.negAt <= negationReach
+	return factor, st.neg%2 == 1 && m.First-st.negAt <= negationReach // an overlap counts: 不太 and 太方便
 }
 
 // feeling adds an emotion: reversed by negation, weakened by a condition or a question.
@@ -221,8 +237,14 @@ func (w *walker) feeling(e schemas.Emotion, weight float32, flip bool, st *claus
 		case schemas.Satisfied:
 			weight *= 0.3
 		case schemas.Disappointed:
-			weight *= 0.6
+			weight *= 0.45
 		}
+	}
+	// What is feared has not happened: 怕穿不了.
+	if e == schemas.Worried && weight >= 1.2 {
+		st.fear = true
+	} else if st.fear {
+		weight *= 0.5
 	}
 	add(&t.feelings[e], weight)
 }

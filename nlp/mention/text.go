@@ -123,7 +123,7 @@ func (f *Finder) collect(r *reader) {
 			}
 			continue
 		}
-		flip := neg && m.First >= negAt && m.First-negAt <= negationReach
+		flip := neg && m.First-negAt <= negationReach
 		ranting, named := false, float32(0)
 		negates, judged := false, false
 		for k := range r.TagsOf(m) {
