@@ -524,6 +524,7 @@ func (p *processor) poller(ctx context.Context) {
 				p.look(id, s, gone, before)
 			}
 			gone = false
+			p.w.countLost(ctx)
 			select {
 			case p.polls <- poll{at, spans}:
 			case <-ctx.Done():

@@ -60,7 +60,7 @@ type reader struct {
 
 // Bounds of reader.maxWait, and after how many failures in a row it doubles.
 const (
-	firstMaxWait   = 100 * time.Millisecond
+	firstMaxWait   = 250 * time.Millisecond
 	lastMaxWait    = 8 * time.Second
 	slowAfterFails = 3
 )
@@ -70,6 +70,9 @@ type jump struct {
 	to      int64
 	restart bool
 }
+
+// fetchBytes is what one fetch asks for. A larger message comes all the same, alone.
+const fetchBytes = 2 << 20
 
 // queueBytes bounds what is decoded and not taken by the processor yet.
 const queueBytes = 32 << 20
@@ -124,6 +127,8 @@ func (r *reader) read(ctx context.Context) error {
 	if r.failures.Load() >= slowAfterFails && r.maxWait < lastMaxWait {
 		r.failures.Store(0)
 		r.maxWait *= 2
+		r.w.o.Log.Debug("fetches time out: more patience", "partition", r.part.id, "max_wait", r.maxWait)
+		return nil
 	}
 	return err
 }
@@ -142,7 +147,7 @@ func (r *reader) silent(now time.Time, d time.Duration) bool {
 func (r *reader) fetchAll(ctx context.Context, restart func()) error {
 	kr := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: r.w.o.Kafka.Brokers, Dialer: r.w.access.dialer(), Topic: r.w.o.Kafka.Topic, Partition: r.part.id,
-		QueueCapacity: 8, MinBytes: 1, MaxBytes: maxRecordBytes, MaxWait: r.maxWait,
+		QueueCapacity: 8, MinBytes: 1, MaxBytes: fetchBytes, MaxWait: r.maxWait,
 		ReadLagInterval: -1, ReadBackoffMin: 20 * time.Millisecond, ReadBackoffMax: time.Second, MaxAttempts: 3,
 		OffsetOutOfRangeError: true,
 		ErrorLogger: kafka.LoggerFunc(func(f string, a ...any) {

@@ -54,7 +54,26 @@ func (w *Worker) Partitions() []int {
 	return append([]int(nil), w.status.partitions...)
 }
 
-// AcknowledgeLostRanges makes the worker ready again after messages were lost.
+// countLost asks the store for the lost ranges that nobody has acknowledged, so that an acknowledgement made elsewhere,
+// and losses of other workers, show.
+func (w *Worker) countLost(ctx context.Context) {
+	counter, ok := w.o.Store.(LostCounter)
+	if !ok {
+		return
+	}
+	n, err := counter.UnacknowledgedLostRanges(ctx)
+	if err != nil {
+		if ctx.Err() == nil {
+			w.o.Log.Warn("cannot count the lost ranges", "error", err)
+		}
+		return
+	}
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.status.lost = int64(n)
+}
+
+// AcknowledgeLostRanges makes the worker ready again after messages were lost, where the store is no LostCounter.
 func (w *Worker) AcknowledgeLostRanges() {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -26,6 +26,12 @@ type OpenSessions interface {
 	OpenSessions(ctx context.Context, topic string, partitions []int32, before time.Time, limit int) ([]string, error)
 }
 
+// LostCounter is an optional method of a Store: it counts the lost ranges that nobody has acknowledged. Without it the
+// worker counts those of its own time, until AcknowledgeLostRanges.
+type LostCounter interface {
+	UnacknowledgedLostRanges(ctx context.Context) (int, error)
+}
+
 // StoredVersion is what a stored state has seen.
 type StoredVersion struct {
 	Version uint64 // revision << 20 | number of elements

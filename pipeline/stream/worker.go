@@ -225,18 +225,22 @@ func (w *Worker) waitForTopic(ctx context.Context) error {
 	}
 }
 
-// partitionCount is 0 where the topic does not exist.
 func (w *Worker) partitionCount(ctx context.Context) (int, error) {
-	resp, err := w.client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{w.o.Kafka.Topic}})
+	return partitionCount(ctx, w.client, &w.o.Kafka)
+}
+
+// partitionCount is 0 where the topic does not exist.
+func partitionCount(ctx context.Context, client *kafka.Client, c *KafkaConfig) (int, error) {
+	resp, err := client.Metadata(ctx, &kafka.MetadataRequest{Topics: []string{c.Topic}})
 	if err != nil {
 		hint := ""
 		if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, kafka.SASLAuthenticationFailed) {
 			hint = " (it closes the connection: check kafka.sasl and kafka.tls)"
 		}
-		return 0, fmt.Errorf("cannot reach Kafka at %v: %w%s", w.o.Kafka.Brokers, err, hint)
+		return 0, fmt.Errorf("cannot reach Kafka at %v: %w%s", c.Brokers, err, hint)
 	}
 	for _, t := range resp.Topics {
-		if t.Name != w.o.Kafka.Topic {
+		if t.Name != c.Topic {
 			continue
 		}
 		if t.Error != nil && !errors.Is(t.Error, kafka.UnknownTopicOrPartition) {
