@@ -102,7 +102,7 @@ func (d *decoder) parseCondition(n *yaml.Node, what string, anchored bool) *cond
 	main := ""
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i].Value
-		if contains(modifiers, key) {
+		if contains(modifiers, key) || f.keys[key] != n.Content[i] {
 			continue
 		}
 		_, isLogic := logicKeys[key]

@@ -81,7 +81,7 @@ func (e *evaluation) isQuestion(turn int32, c *clause) bool {
 // explained says whether an asking word is part of a phrase that asks nothing.
 func (e *evaluation) explained(matches []found, m found) bool {
 	for _, x := range matches {
-		if x.start <= m.start && x.end >= m.end && int(x.pattern) < len(e.set.askingKinds) && e.set.askingKinds[x.pattern] == wordAsksNot {
+		if x.start <= m.start && x.end > m.start && int(x.pattern) < len(e.set.askingKinds) && e.set.askingKinds[x.pattern] == wordAsksNot {
 			return true
 		}
 	}
@@ -112,7 +112,7 @@ func endsAsking(s string) bool {
 			}
 		case "不", "没":
 			// 行不, 到了没: what is left is a statement, not a negation of its own.
-			if utf8.RuneCountInString(head) >= 2 && hasAnySuffix(head, "以", "行", "能", "会", "好", "对", "有", "了", "到", "货", "邮", "用", "退", "换") && !strings.HasSuffix(head, "都") {
+			if hasAnySuffix(head, "以", "行", "能", "会", "好", "对", "有", "了", "到", "货", "邮", "用", "退", "换") && !strings.HasSuffix(head, "都") {
 				return true
 			}
 		case "没有":

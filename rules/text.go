@@ -53,7 +53,7 @@ func stop(r rune) bool {
 // splitClauses appends the clauses of a normalised text. A space parts two Chinese stretches, as people write in chats,
 // but not the words of a Latin one; a point inside a number or an address parts nothing.
 func splitClauses(text string, to []clause) []clause {
-	start := 0
+	start, own := 0, len(to)
 	flush := func(end int, asks bool) {
 		for start < end && text[start] == ' ' {
 			start++
@@ -64,7 +64,7 @@ func splitClauses(text string, to []clause) []clause {
 		}
 		if e > start {
 			to = append(to, clause{start: int32(start), end: int32(e), asks: asks})
-		} else if asks && len(to) > 0 && strings.Trim(text[to[len(to)-1].end:end], " ,.!~?…。") == "" {
+		} else if asks && len(to) > own && strings.Trim(text[to[len(to)-1].end:end], " ,.!~?…。") == "" {
 			to[len(to)-1].asks = true
 		}
 	}
