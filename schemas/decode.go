@@ -509,7 +509,7 @@ func (d *decoder) role(field string, v gjson.Result) Role {
 	}
 }
 
-// time reads an RFC 3339 time (also with a blank for the T). A time outside 1970..2299, which the warehouse cannot
+// time reads an RFC 3339 time (also with a blank for the T). A time outside 1970..2261, which the warehouse cannot
 // hold and which only a broken clock gives, is dropped and noted; anything else that is no time is an error.
 func (d *decoder) time(field string, v gjson.Result) time.Time {
 	if v.Type == gjson.Null || v.Type == gjson.String && v.Str == "" {
@@ -528,7 +528,7 @@ func (d *decoder) time(field string, v gjson.Result) time.Time {
 		return time.Time{}
 	}
 	t = t.UTC().Truncate(time.Millisecond)
-	if y := t.Year(); y < 1970 || y > 2299 {
+	if y := t.Year(); y < 1970 || y > 2261 {
 		d.repairs |= RepairTime
 		return time.Time{}
 	}

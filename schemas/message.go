@@ -49,7 +49,7 @@ const (
 	RepairUTF8 Repair = 1 << iota
 	// RepairNUL: NUL bytes were taken out.
 	RepairNUL
-	// RepairTime: a time outside the years 1970..2299 was dropped.
+	// RepairTime: a time outside the years 1970..2261 was dropped.
 	RepairTime
 	// RepairSpan: end_ms before start_ms was dropped.
 	RepairSpan

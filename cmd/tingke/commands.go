@@ -9,8 +9,17 @@ import (
 // commands are all commands of the binary.
 func (a *app) commands() []*cobra.Command {
 	return []*cobra.Command{
-		a.analyzeCommand(),
+		a.demoCommand(),
+		a.runCommand(),
+		a.serveCommand(),
+		a.migrateCommand(),
+		a.doctorCommand(),
 		a.sendCommand(),
+		a.analyzeCommand(),
+		a.batchCommand(),
+		a.importCommand(),
+		a.sqlCommand(),
+		a.benchCommand(),
 		a.nlpCommand(),
 		a.brokerCommand(),
 		a.engineCommand(),

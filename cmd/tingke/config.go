@@ -76,6 +76,8 @@ type StreamConfig struct {
 	EarlyWrite     time.Duration `yaml:"early_write"`
 	Idle           time.Duration `yaml:"idle"`
 	Memory         Bytes         `yaml:"memory"`
+	SessionTimeout time.Duration `yaml:"session_timeout"`
+	StopTimeout    time.Duration `yaml:"stop_timeout"`
 	DeadLetterStop float64       `yaml:"dead_letter_stop"`
 }
 
@@ -204,6 +206,8 @@ func (c *Config) Validate() error {
 	bad(c.Stream.FlushSessions > 0, "stream.flush_sessions", "must be above 0")
 	bad(c.Stream.EarlyWrite >= c.Stream.FlushEvery, "stream.early_write", "must not be below stream.flush_every")
 	bad(c.Stream.Idle > 0, "stream.idle", "must be above 0")
+	bad(c.Stream.SessionTimeout >= time.Second, "stream.session_timeout", "must be at least 1s")
+	bad(c.Stream.StopTimeout > 0 && c.Stream.StopTimeout < c.Stream.SessionTimeout, "stream.stop_timeout", "must be above 0 and below stream.session_timeout")
 	bad(c.Stream.Memory >= 1<<20, "stream.memory", "must be at least 1MiB")
 	bad(c.Stream.DeadLetterStop > 0 && c.Stream.DeadLetterStop <= 1, "stream.dead_letter_stop", "%v is not above 0 and at most 1", c.Stream.DeadLetterStop)
 	bad(len(c.Rules.Packs) > 0, "rules.packs", "is empty, name at least one pack such as standard")

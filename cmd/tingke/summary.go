@@ -52,17 +52,20 @@ func (s *summary) add(a *schemas.Analysis) {
 func (s *summary) write(w io.Writer) error {
 	tw := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(tw, "\nsessions\t%d\nturns\t%d\nflagged\t%d\nagents\t%d\n", s.Sessions, s.Turns, s.Flagged, len(s.Agents))
-	fmt.Fprintf(tw, "emotions of customers\t%s\n", topCounts(s.Emotions, 8, func(k string) string {
-		e, _ := schemas.ParseEmotion(k)
-		return e.Chinese()
-	}))
+	fmt.Fprintf(tw, "emotions of customers\t%s\n", topCounts(s.Emotions, 8, emotionName))
 	fmt.Fprintf(tw, "mentions\t%s\n", topCounts(s.Mentions, 8, nil))
 	fmt.Fprintf(tw, "rules failed or present\t%s\n", topCounts(s.Failed, 12, nil))
 	return tw.Flush()
 }
 
+// emotionName is what people call an emotion.
+func emotionName(key string) string {
+	e, _ := schemas.ParseEmotion(key)
+	return e.Chinese()
+}
+
 // topCounts lists the n most frequent keys with their counts, ties by key.
-func topCounts(counts map[string]int, n int, name func(string) string) string {
+func topCounts[N int | int64](counts map[string]N, n int, name func(string) string) string {
 	keys := make([]string, 0, len(counts))
 	for k := range counts {
 		keys = append(keys, k)

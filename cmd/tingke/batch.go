@@ -1,0 +1,121 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tingke/tingke/nlp/mask"
+	"github.com/tingke/tingke/pipeline/assemble"
+	"github.com/tingke/tingke/pipeline/batch"
+	"github.com/tingke/tingke/pipeline/intake"
+	"github.com/tingke/tingke/pipeline/stream"
+)
+
+func (a *app) batchCommand() *cobra.Command {
+	var input inputFlags
+	var packs []string
+	c := &cobra.Command{
+		Use:   "batch FILE|DIR|-...",
+		Short: "Analyse files straight into ClickHouse, without Kafka",
+		Long: "Reads transcripts, analyses them and writes them as the stream worker would; sending the same files again, or having\n" +
+			"sent them by Kafka before, changes nothing. Sessions without an end are ended when the input ends. Lines that are\n" +
+			"no messages are named on standard error and kept as dead letters.",
+		Example: "  tingke batch testdata/transcripts\n  tingke batch --map qianniu.yaml export.xlsx --shop 花漾美妆旗舰店",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) (err error) {
+			opt, err := input.options()
+			if err != nil {
+				return err
+			}
+			s, err := a.openStore(c.Context())
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, s.Close()) }()
+			return a.batch(c.Context(), s, args, opt, packs)
+		},
+	}
+	input.register(c)
+	c.Flags().StringSliceVar(&packs, "rules", nil, "rule packs: ids of built-in packs or YAML files; empty: those of the configuration")
+	return c
+}
+
+func (a *app) batch(ctx context.Context, s stream.Store, paths []string, opt intake.Options, packs []string) error {
+	analyser, err := a.newAnalyser(packs)
+	if err != nil {
+		return err
+	}
+	key, err := a.deploymentKey(true)
+	if err != nil {
+		return err
+	}
+	m := mask.New(key, mask.Options{})
+	w := batch.New(batch.Options{
+		Store: s, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: m.Message,
+		FlushSessions: a.config.Stream.FlushSessions, Memory: int(a.config.Stream.Memory),
+	})
+	began, lastShown := time.Now(), time.Now()
+	progress := a.terminal()
+	readErr := eachLine(ctx, paths, opt, func(l *line) error {
+		if progress && time.Since(lastShown) > time.Second {
+			lastShown = time.Now()
+			n := w.Counts()
+			fmt.Fprintf(a.err, "\r%s: %d messages, %d sessions written ", l.place(), n.Messages, n.Written)
+		}
+		if l.err != nil {
+			fmt.Fprintf(a.err, "%s: %v\n", l.place(), l.err)
+			return w.AddBad(ctx, fileDeadLetter(l, m))
+		}
+		return w.Add(ctx, l.msg)
+	})
+	if progress {
+		fmt.Fprintln(a.err)
+	}
+	if err := w.Finish(ctx); err != nil {
+		return errors.Join(readErr, err)
+	}
+	n := w.Counts()
+	if a.json {
+		if err := json.NewEncoder(a.out).Encode(n); err != nil {
+			return err
+		}
+	} else {
+		fmt.Fprintf(a.out, "%d messages: %d sessions written, %d stored already, %d orders, %d ratings, %d dead letters in %s\n",
+			n.Messages, n.Written, n.Unchanged, n.Orders, n.Ratings, n.DeadLetters, time.Since(began).Round(10*time.Millisecond))
+	}
+	if readErr == nil && n.DeadLetters > 0 {
+		readErr = usagef("%d lines were no messages (named above); all others were written", n.DeadLetters)
+	}
+	return readErr
+}
+
+// keptRawBytes is how much of a dead letter is kept.
+const keptRawBytes = 4 << 10
+
+// fileDeadLetter is a bad line of a file: the file's name stands for the topic, the line for the offset. Its time is
+// that of nothing but the run, so it is kept for the 30 days from now that dead letters are kept.
+func fileDeadLetter(l *line, m *mask.Masker) stream.DeadLetter {
+	raw := l.raw
+	if raw == nil {
+		raw = []byte(l.place())
+	}
+	sum := sha256.Sum256(raw)
+	// Masked before it is cut, or half a number at the cut would be kept.
+	masked := m.Raw(raw[:min(len(raw), 2*keptRawBytes)])
+	if len(masked) > keptRawBytes {
+		masked = strings.ToValidUTF8(masked[:keptRawBytes], "")
+	}
+	return stream.DeadLetter{
+		Topic: "file:" + filepath.Base(l.file), Offset: int64(l.line), Error: l.err.Error(),
+		RawMasked: masked, SHA256: hex.EncodeToString(sum[:]), At: time.Now().UTC().Truncate(time.Millisecond),
+	}
+}

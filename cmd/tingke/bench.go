@@ -1,0 +1,276 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tingke/tingke/nlp"
+	"github.com/tingke/tingke/nlp/mask"
+	"github.com/tingke/tingke/nlp/segment"
+	"github.com/tingke/tingke/pipeline/analyse"
+	"github.com/tingke/tingke/pipeline/assemble"
+	"github.com/tingke/tingke/pipeline/batch"
+	"github.com/tingke/tingke/rules"
+	"github.com/tingke/tingke/schemas"
+)
+
+func (a *app) benchCommand() *cobra.Command {
+	c := &cobra.Command{
+		Use:     "bench",
+		Short:   "Measure speed on this machine",
+		Example: "  tingke bench pipeline --json",
+	}
+	o := benchOptions{}
+	p := &cobra.Command{
+		Use:   "pipeline",
+		Short: "The full analysis against its floor: decode, segment, insert",
+		Long: "Writes generated sessions into a fresh embedded store twice, in alternating rounds. The floor decodes each message,\n" +
+			"segments each turn and inserts one row per session with its words; the full path decodes, masks, assembles, reads\n" +
+			"before writing, analyses with emotion, mentions and the rules, and inserts transcripts and analyses. Decoder, batch\n" +
+			"size and client are the same, and both use all processors. ratio = full / floor, median of the rounds.",
+		Example: "  tingke bench pipeline --json\n  tingke bench pipeline --sessions 20000 --rules 1000",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			r, err := a.benchPipeline(c.Context(), o)
+			if err != nil {
+				return err
+			}
+			if a.json {
+				return json.NewEncoder(a.out).Encode(r)
+			}
+			b, err := json.MarshalIndent(r, "", "  ")
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(a.out, "%s\n", b)
+			return err
+		},
+	}
+	p.Flags().IntVar(&o.sessions, "sessions", 6000, "sessions per round (about 15 turns each)")
+	p.Flags().IntVar(&o.rounds, "rounds", 3, "rounds of floor and full")
+	p.Flags().IntVar(&o.rules, "rules", 200, "generated rules, beside the standard pack")
+	p.Flags().Uint64Var(&o.seed, "seed", 1, "seed of the generated sessions and rules")
+	c.AddCommand(p)
+	return c
+}
+
+type benchOptions struct {
+	sessions, rounds, rules int
+	seed                    uint64
+}
+
+// benchResult is what `bench pipeline --json` prints.
+type benchResult struct {
+	FloorTurnsPerS float64   `json:"floor_turns_per_s"`
+	FullTurnsPerS  float64   `json:"full_turns_per_s"`
+	Ratio          float64   `json:"ratio"`
+	Ratios         []float64 `json:"ratios"`
+	Rules          int       `json:"rules"`
+	CacheHit       float64   `json:"cache_hit"`      // share of texts whose features came from the cache
+	DistinctShare  float64   `json:"distinct_share"` // distinct texts / texts
+	PeakRSSMB      float64   `json:"peak_rss_mb"`    // this process, engine included
+	EngineMB       float64   `json:"engine_mb"`      // the engine's own MemoryTracking at the end
+	Sessions       int       `json:"sessions"`
+	Turns          int       `json:"turns"`
+	Processors     int       `json:"processors"`
+}
+
+func (a *app) benchPipeline(ctx context.Context, o benchOptions) (result *benchResult, err error) {
+	if o.sessions < 1 || o.rounds < 1 || o.rules < 0 {
+		return nil, usagef("--sessions and --rounds must be at least 1, --rules at least 0")
+	}
+	dir, err := os.MkdirTemp("", "tingke-bench-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+	bench := *a
+	bench.dir = dir
+	s, err := bench.openStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	if err := s.Conn().Exec(ctx, "CREATE TABLE bench_floor (session_id String, words Array(String)) ENGINE = MergeTree ORDER BY session_id"); err != nil {
+		return nil, err
+	}
+
+	key := []byte("key of the pipeline benchmark")
+	set, err := rules.Load(rules.Embedded("standard"), rules.Generate(o.rules, o.seed))
+	if err != nil {
+		return nil, err
+	}
+	features, err := nlp.New(nlp.Options{CacheEntries: a.config.NLP.CacheEntries})
+	if err != nil {
+		return nil, err
+	}
+	words, err := segment.New(segment.Options{})
+	if err != nil {
+		return nil, err
+	}
+	analyser := analyse.New(features, set, nil)
+
+	r := &benchResult{Rules: len(set.Rules()), Processors: runtime.GOMAXPROCS(0), Sessions: o.sessions * o.rounds}
+	gen := newCorpus(o.seed)
+	distinct := map[string]struct{}{}
+	var floors, fulls []float64
+	for round := range o.rounds {
+		lines := make([][]byte, o.sessions)
+		turns := 0
+		for i := range lines {
+			m := gen.session(round*o.sessions + i)
+			for k := range m.Session.Turns {
+				distinct[m.Session.Turns[k].Text] = struct{}{}
+			}
+			turns += len(m.Session.Turns)
+			lines[i] = m.AppendJSON(nil)
+		}
+		r.Turns += turns
+		floor, err := timed(turns, func() error { return benchFloor(ctx, s, words, lines, a.config.Stream.FlushSessions) })
+		if err != nil {
+			return nil, err
+		}
+		full, err := timed(turns, func() error {
+			return benchFull(ctx, batch.Options{
+				Store: s, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: mask.New(key, mask.Options{}).Message,
+				FlushSessions: a.config.Stream.FlushSessions, Memory: int(a.config.Stream.Memory),
+			}, lines)
+		})
+		if err != nil {
+			return nil, err
+		}
+		floors, fulls = append(floors, floor), append(fulls, full)
+		r.Ratios = append(r.Ratios, schemas.Round4(full/floor))
+		if !a.json {
+			fmt.Fprintf(a.err, "round %d of %d: floor %.0f, full %.0f turns/s, ratio %.2f\n", round+1, o.rounds, floor, full, full/floor)
+		}
+	}
+	r.FloorTurnsPerS, r.FullTurnsPerS = median(floors), median(fulls)
+	r.Ratio = schemas.Round4(median(r.Ratios))
+	if c := features.CacheStats(); c.Hits+c.Misses > 0 {
+		r.CacheHit = schemas.Round4(float64(c.Hits) / float64(c.Hits+c.Misses))
+	}
+	r.DistinctShare = schemas.Round4(float64(len(distinct)) / float64(r.Turns))
+	r.PeakRSSMB = peakRSS()
+	if h := s.Handle(); h != nil {
+		bytes, err := h.MemoryTracking(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r.EngineMB = float64(bytes>>10) / 1024
+	}
+	return r, nil
+}
+
+// timed gives turns per second.
+func timed(turns int, f func() error) (float64, error) {
+	began := time.Now()
+	err := f()
+	return float64(turns) / time.Since(began).Seconds(), err
+}
+
+func median(list []float64) float64 {
+	sorted := slices.Sorted(slices.Values(list))
+	return sorted[len(sorted)/2]
+}
+
+// benchFloor is the least any pipeline does: decode, cut into words, insert.
+func benchFloor(ctx context.Context, s *store, seg *segment.Segmenter, lines [][]byte, flush int) error {
+	type row struct {
+		id    string
+		words []string
+		err   error
+	}
+	for len(lines) > 0 {
+		n := min(flush, len(lines))
+		rows := make([]row, n)
+		parallel(n, func(i int) {
+			m, err := schemas.Decode(lines[i])
+			if err != nil {
+				rows[i].err = err
+				return
+			}
+			rows[i].id = m.Session.SessionID
+			for k := range m.Session.Turns {
+				rows[i].words = append(rows[i].words, seg.Words(m.Session.Turns[k].Text)...)
+			}
+		})
+		b, err := s.Conn().PrepareBatch(ctx, "INSERT INTO bench_floor")
+		if err != nil {
+			return err
+		}
+		for _, r := range rows {
+			if r.err != nil {
+				return r.err
+			}
+			if err := b.Append(r.id, r.words); err != nil {
+				return err
+			}
+		}
+		if err := b.Send(); err != nil {
+			return err
+		}
+		lines = lines[n:]
+	}
+	return nil
+}
+
+// benchFull is the whole path but for Kafka.
+func benchFull(ctx context.Context, o batch.Options, lines [][]byte) error {
+	w := batch.New(o)
+	for len(lines) > 0 {
+		n := min(o.FlushSessions, len(lines))
+		decoded := make([]*schemas.Message, n)
+		errs := make([]error, n)
+		parallel(n, func(i int) { decoded[i], errs[i] = schemas.Decode(lines[i]) })
+		if err := errors.Join(errs...); err != nil {
+			return err
+		}
+		if err := w.Add(ctx, decoded...); err != nil {
+			return err
+		}
+		lines = lines[n:]
+	}
+	return w.Finish(ctx)
+}
+
+// parallel calls f(0..n-1) on all processors.
+func parallel(n int, f func(int)) {
+	workers := runtime.GOMAXPROCS(0)
+	var wg sync.WaitGroup
+	for k := range workers {
+		wg.Go(func() {
+			for i := k; i < n; i += workers {
+				f(i)
+			}
+		})
+	}
+	wg.Wait()
+}
+
+// peakRSS is the most memory this process has held, in MiB; 0 where the system does not tell.
+func peakRSS() float64 {
+	b, err := os.ReadFile(filepath.Join("/proc", "self", "status"))
+	if err != nil {
+		return 0
+	}
+	for line := range strings.Lines(string(b)) {
+		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
+			return float64(int64(kb)) / 1024
+		}
+	}
+	return 0
+}

@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/schemas"
+)
+
+func (a *app) doctorCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:     "doctor",
+		Short:   "Check everything Tingke depends on and say how to mend what is missing",
+		Long:    "Checks the folder and key, the embedded engine's library, the store and its schema, the broker and its topic, the\nmodels and the rule packs. Ends with 1 where a check fails.",
+		Example: "  tingke doctor\n  tingke doctor --json",
+		Args:    cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			checks := a.doctor(c.Context())
+			failed := 0
+			for _, ch := range checks {
+				if !ch.OK {
+					failed++
+				}
+				if a.json {
+					if err := json.NewEncoder(a.out).Encode(ch); err != nil {
+						return err
+					}
+					continue
+				}
+				mark := "ok  "
+				if !ch.OK {
+					mark = "FAIL"
+				}
+				fmt.Fprintf(a.out, "%s  %-8s %s\n", mark, ch.Name, ch.Detail)
+				if ch.Fix != "" {
+					fmt.Fprintf(a.out, "                -> %s\n", ch.Fix)
+				}
+			}
+			if failed > 0 {
+				return findingsf("%d of %d checks failed", failed, len(checks))
+			}
+			return nil
+		},
+	}
+}
+
+// check is the result of one check of `tingke doctor`.
+type check struct {
+	Name   string `json:"check"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+	Fix    string `json:"fix,omitempty"`
+}
+
+func (a *app) doctor(ctx context.Context) []check {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	var out []check
+	add := func(name, fix string, f func() (string, error)) bool {
+		detail, err := f()
+		if err != nil {
+			out = append(out, check{Name: name, Detail: err.Error(), Fix: fix})
+			return false
+		}
+		out = append(out, check{Name: name, OK: true, Detail: detail})
+		return true
+	}
+	add("folder", "choose another folder with --dir, or make this one writable", a.checkFolder)
+	add("key", "set TINGKE_KEY to the key of this deployment, or restore DIR/key from a backup", func() (string, error) {
+		if a.getenv("TINGKE_KEY") == "" {
+			if _, err := os.Stat(filepath.Join(a.dir, "key")); errors.Is(err, fs.ErrNotExist) {
+				return "none yet; the first command that stores something makes DIR/key", nil
+			}
+		}
+		_, err := a.deploymentKey(false)
+		return "present", err
+	})
+	library := true
+	if a.config.ClickHouse.DSN == "" {
+		library = add("library", "make deps   (or set TINGKE_LIBCHDB to the path of libchdb.so)", engine.FindLibrary)
+	}
+	if library {
+		fix := "see the message; a store left by a crash recovers when it is opened again"
+		if a.config.ClickHouse.DSN != "" {
+			fix = "check clickhouse.dsn (CLICKHOUSE_DSN), the server and its rights"
+		}
+		add("store", fix, func() (string, error) { return a.checkStore(ctx) })
+	}
+	fix := "end the process that holds DIR/broker.lock, or choose another --dir"
+	if len(a.config.Kafka.Brokers) > 0 {
+		fix = "check kafka.brokers (KAFKA_BROKERS), SASL and TLS settings, and that the topic exists"
+	}
+	add("broker", fix, func() (string, error) { return a.checkBroker(ctx) })
+	add("models", "reinstall the binary; check nlp.user_dict and nlp.products of the configuration", func() (string, error) {
+		an, err := a.newNLP()
+		if err != nil {
+			return "", err
+		}
+		defer an.Close()
+		t := schemas.Transcript{Closed: true, Turns: []schemas.TranscriptTurn{{Turn: schemas.Turn{Role: schemas.Customer, Text: "太慢了，我要投诉"}}}}
+		got := an.Features(&t).Turns[0].Emotion
+		if got == schemas.Neutral {
+			return "", fmt.Errorf("the emotion of a complaint came out as %s", got)
+		}
+		return an.ModelVersion(), nil
+	})
+	add("rules", "mend the rule files named in the message, or rules.packs of the configuration", func() (string, error) {
+		set, err := a.newRules(nil)
+		if err != nil {
+			return "", err
+		}
+		return fmt.Sprintf("%d rules of %s", len(set.Rules()), strings.Join(a.config.Rules.Packs, ", ")), nil
+	})
+	return out
+}
+
+func (a *app) checkFolder() (string, error) {
+	if err := os.MkdirAll(a.dir, 0o700); err != nil {
+		return "", err
+	}
+	f, err := os.CreateTemp(a.dir, "doctor-*")
+	if err != nil {
+		return "", err
+	}
+	err = errors.Join(f.Close(), os.Remove(f.Name()))
+	return a.dir + " can be written", err
+}
+
+func (a *app) checkStore(ctx context.Context) (detail string, err error) {
+	s, err := a.openStore(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	var version string
+	var sessions, behind uint64
+	if err := s.Conn().QueryRow(ctx, "SELECT version()").Scan(&version); err != nil {
+		return "", err
+	}
+	// A session whose analysis is older than its transcript was being written when something died; its replay mends it.
+	err = s.Conn().QueryRow(ctx, `SELECT count(), countIf(a.version < t.version) FROM (SELECT session_id, version FROM transcripts FINAL) AS t
+		LEFT JOIN (SELECT session_id, max(bitShiftRight(version, 28)) AS version FROM analyses GROUP BY session_id) AS a USING (session_id)`).Scan(&sessions, &behind)
+	if err != nil {
+		return "", err
+	}
+	if behind > 0 {
+		return "", fmt.Errorf("ClickHouse %s answers, but %d of %d sessions have no analysis of their last state: run tingke run until it is idle", version, behind, sessions)
+	}
+	return fmt.Sprintf("ClickHouse %s, schema up to date, %d sessions", version, sessions), nil
+}
+
+func (a *app) checkBroker(ctx context.Context) (detail string, err error) {
+	k, release, err := a.kafka(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	for _, addr := range k.Brokers {
+		conn, err := (&net.Dialer{Timeout: 5 * time.Second}).DialContext(ctx, "tcp", addr)
+		if err != nil {
+			return "", err
+		}
+		if err := conn.Close(); err != nil {
+			return "", err
+		}
+	}
+	partitions, err := k.Partitions(ctx)
+	if err != nil {
+		return "", err
+	}
+	if partitions == 0 {
+		return "", fmt.Errorf("%s answers, but topic %s does not exist", strings.Join(k.Brokers, ", "), k.Topic)
+	}
+	return fmt.Sprintf("%s answers, topic %s has %d partitions", strings.Join(k.Brokers, ", "), k.Topic, partitions), nil
+}
