@@ -66,6 +66,7 @@ type testTurn struct {
 	emotion  *schemas.Emotion
 	polarity *float32
 	mentions []schemas.TurnMention
+	entities []schemas.Entity
 }
 
 var testRoles = map[string]schemas.Role{
@@ -143,7 +144,7 @@ func (d *decoder) readTestMeta(v *yaml.Node) schemas.Meta {
 
 func (d *decoder) readTestTurn(n *yaml.Node) (testTurn, bool) {
 	var x testTurn
-	known := []string{"emotion", "polarity", "at", "auto", "agent_id", "mention"}
+	known := []string{"emotion", "polarity", "at", "auto", "agent_id", "mention", "entity"}
 	for k := range testRoles {
 		known = append(known, k)
 	}
@@ -195,6 +196,9 @@ func (d *decoder) readTestTurn(n *yaml.Node) (testTurn, bool) {
 				Product:  d.str(g.get("product"), "mention.product"), Valuable: d.boolean(g.get("valuable"), "mention.valuable", false),
 			})
 		}
+	}
+	for _, kind := range d.strs(f.get("entity"), "entity") {
+		x.entities = append(x.entities, schemas.Entity{Type: kind, End: len(x.turn.Text)})
 	}
 	return x, true
 }
@@ -306,5 +310,8 @@ func (x testTurn) state(f *schemas.TurnFeatures) {
 	}
 	if x.mentions != nil {
 		f.Mentions = x.mentions
+	}
+	if x.entities != nil {
+		f.Entities = x.entities
 	}
 }
