@@ -17,8 +17,8 @@ func BenchmarkStream(b *testing.B) {
 			for i := range b.N {
 				all = append(all, lines(i))
 			}
-			send(b, br.Addr(), all...)
-			o := testOptions(b, br.Addr(), newMemStore())
+			send(b, br, all...)
+			o := testOptions(b, br, newMemStore())
 			o.FlushEvery, o.PollEvery = time.Second, time.Second
 			o.Log = slog.New(slog.DiscardHandler)
 			w := start(b, o)

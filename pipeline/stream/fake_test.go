@@ -15,6 +15,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/segmentio/kafka-go"
+
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/broker"
 	"github.com/tingke/tingke/schemas"
@@ -182,20 +184,48 @@ func testLog(t testing.TB) *slog.Logger {
 	return slog.New(slog.NewTextHandler(out, &slog.HandlerOptions{Level: slog.LevelInfo}))
 }
 
-func startBroker(t testing.TB, partitions int) *broker.Broker {
+// cluster is the Kafka of one test: the embedded broker, or topics of its own on the servers of KAFKA_BROKERS.
+type cluster struct {
+	addr  string
+	topic string // and the name of the group
+}
+
+func startBroker(t testing.TB, partitions int) *cluster {
 	t.Helper()
-	b, err := broker.Start(testContext(t, 30*time.Second), broker.Options{Dir: t.TempDir(), Partitions: partitions})
-	if err != nil {
-		t.Fatal(err)
+	servers := os.Getenv("KAFKA_BROKERS")
+	if servers == "" {
+		b, err := broker.Start(testContext(t, 30*time.Second), broker.Options{Dir: t.TempDir(), Partitions: partitions})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { b.Close() })
+		return &cluster{b.Addr(), broker.TopicTranscripts}
 	}
-	t.Cleanup(func() { b.Close() })
-	return b
+	c := &cluster{strings.Split(servers, ",")[0], fmt.Sprintf("test-%d-%d", os.Getpid(), time.Now().UnixNano())}
+	c.create(t, partitions)
+	t.Cleanup(func() { c.delete(t) })
+	return c
+}
+
+func (c *cluster) create(t testing.TB, partitions int) {
+	t.Helper()
+	eventually(t, "the topic is made", func() bool {
+		resp, err := client(c).CreateTopics(testContext(t, 10*time.Second), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: c.topic, NumPartitions: partitions, ReplicationFactor: 1}}})
+		return err == nil && resp.Errors[c.topic] == nil
+	})
+}
+
+func (c *cluster) delete(t testing.TB) {
+	t.Helper()
+	if _, err := client(c).DeleteTopics(testContext(t, 10*time.Second), &kafka.DeleteTopicsRequest{Topics: []string{c.topic}}); err != nil {
+		t.Error(err)
+	}
 }
 
 // testOptions are options with times that fit a test; nothing is idle and no open session is written early.
-func testOptions(t testing.TB, addr string, store Store) Options {
+func testOptions(t testing.TB, c *cluster, store Store) Options {
 	return Options{
-		Kafka: KafkaConfig{Brokers: []string{addr}}, Store: store, Analyser: plainAnalyser{}, Hasher: testHasher,
+		Kafka: KafkaConfig{Brokers: []string{c.addr}, Topic: c.topic, Group: c.topic}, Store: store, Analyser: plainAnalyser{}, Hasher: testHasher,
 		Mask: testMask, MaskText: testMaskText,
 		FlushEvery: 20 * time.Millisecond, EarlyWrite: time.Hour, Idle: time.Hour, PollEvery: 50 * time.Millisecond,
 		RejoinDelay: 100 * time.Millisecond, SessionTimeout: 3 * time.Second, StopTimeout: 2 * time.Second, Log: testLog(t),
@@ -245,9 +275,9 @@ func (r *running) endInput(t testing.TB) Counts {
 }
 
 // send produces lines as tingke send does; lines that do not decode get the key "bad".
-func send(t testing.TB, addr string, lines ...string) {
+func send(t testing.TB, c *cluster, lines ...string) {
 	t.Helper()
-	p, err := NewProducer(KafkaConfig{Brokers: []string{addr}}, "", testLog(t))
+	p, err := NewProducer(KafkaConfig{Brokers: []string{c.addr}}, c.topic, testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}

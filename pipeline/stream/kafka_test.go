@@ -14,31 +14,23 @@ import (
 	"github.com/tingke/tingke/schemas"
 )
 
-func client(addr string) *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(addr), Timeout: 10 * time.Second}
+func client(c *cluster) *kafka.Client {
+	return &kafka.Client{Addr: kafka.TCP(c.addr), Timeout: 10 * time.Second, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}}
 }
 
-// committed gives a group's committed offsets by partition, of the first four.
-func committed(t testing.TB, addr, group string) map[int]int64 {
+// committed gives the offset of the first partition that the group has committed.
+func committed(t testing.TB, c *cluster) int64 {
 	t.Helper()
-	if group == "" {
-		group = "tingke"
-	}
-	const topic = "tingke.transcripts"
-	resp, err := client(addr).OffsetFetch(testContext(t, 10*time.Second), &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {0, 1, 2, 3}}})
+	resp, err := client(c).OffsetFetch(testContext(t, 10*time.Second), &kafka.OffsetFetchRequest{GroupID: c.topic, Topics: map[string][]int{c.topic: {0}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := map[int]int64{}
-	for _, p := range resp.Topics[topic] {
-		out[p.Partition] = p.CommittedOffset
-	}
-	return out
+	return resp.Topics[c.topic][0].CommittedOffset
 }
 
-func readTopic(t testing.TB, addr, topic string, n int) []kafka.Message {
+func readTopic(t testing.TB, c *cluster, topic string, n int) []kafka.Message {
 	t.Helper()
-	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, Topic: topic, MaxBytes: maxRecordBytes, MaxWait: 50 * time.Millisecond})
+	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{c.addr}, Topic: topic, MaxBytes: maxRecordBytes, MaxWait: 50 * time.Millisecond})
 	defer r.Close()
 	var out []kafka.Message
 	for range n {
@@ -52,16 +44,16 @@ func readTopic(t testing.TB, addr, topic string, n int) []kafka.Message {
 }
 
 // deleteRecords deletes the messages of a partition before an offset, as retention does.
-func deleteRecords(t testing.TB, addr string, partition int32, before int64) {
+func deleteRecords(t testing.TB, c *cluster, partition int32, before int64) {
 	t.Helper()
-	cl, err := kgo.NewClient(kgo.SeedBrokers(addr))
+	cl, err := kgo.NewClient(kgo.SeedBrokers(c.addr))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer cl.Close()
 	req := kmsg.NewPtrDeleteRecordsRequest()
 	topic := kmsg.NewDeleteRecordsRequestTopic()
-	topic.Topic = "tingke.transcripts"
+	topic.Topic = c.topic
 	part := kmsg.NewDeleteRecordsRequestTopicPartition()
 	part.Partition, part.Offset = partition, before
 	topic.Partitions = append(topic.Partitions, part)
@@ -80,18 +72,18 @@ func TestLostRanges(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 1)
 	store := newMemStore()
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	w := start(t, o)
-	send(t, b.Addr(), turnLine("a", 1), turnLine("a", 2))
+	send(t, b, turnLine("a", 1), turnLine("a", 2))
 	w.endInput(t)
 	w.stop(t)
 
 	// Deleted while nobody reads: three messages, and everything there is.
-	send(t, b.Addr(), turnLine("b", 1), turnLine("b", 2), turnLine("b", 3))
-	deleteRecords(t, b.Addr(), 0, 5)
+	send(t, b, turnLine("b", 1), turnLine("b", 2), turnLine("b", 3))
+	deleteRecords(t, b, 0, 5)
 	w = start(t, o)
 	eventually(t, "the lost range is stored", func() bool { store.mu.Lock(); defer store.mu.Unlock(); return len(store.lost) == 1 })
-	if l := store.lost[0]; l.From != 2 || l.To != 4 || l.Partition != 0 || l.Topic != "tingke.transcripts" {
+	if l := store.lost[0]; l.From != 2 || l.To != 4 || l.Partition != 0 || l.Topic != b.topic {
 		t.Errorf("lost range %+v, want 2 to 4", l)
 	}
 	if err := w.Ready(); err == nil || !strings.Contains(err.Error(), "deleted before they were read") {
@@ -101,7 +93,7 @@ func TestLostRanges(t *testing.T) {
 	if err := w.Ready(); err != nil {
 		t.Errorf("after the acknowledgement ready says %v", err)
 	}
-	send(t, b.Addr(), turnLine("c", 1))
+	send(t, b, turnLine("c", 1))
 	w.endInput(t)
 	w.stop(t)
 	compare(t, store, []string{turnLine("a", 1), turnLine("a", 2), turnLine("c", 1)})
@@ -120,20 +112,14 @@ func TestRecreatedTopic(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 1)
 	store := newMemStore()
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	w := start(t, o)
-	send(t, b.Addr(), turnLine("a", 1), turnLine("a", 2), turnLine("a", 3))
+	send(t, b, turnLine("a", 1), turnLine("a", 2), turnLine("a", 3))
 	w.endInput(t)
-	cl := client(b.Addr())
 	recreate := func() {
 		t.Helper()
-		ctx := testContext(t, 20*time.Second)
-		if _, err := cl.DeleteTopics(ctx, &kafka.DeleteTopicsRequest{Topics: []string{"tingke.transcripts"}}); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := cl.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: "tingke.transcripts", NumPartitions: 1, ReplicationFactor: 1}}}); err != nil {
-			t.Fatal(err)
-		}
+		b.delete(t)
+		b.create(t, 1)
 	}
 	recreate()
 	eventually(t, "the new topic takes messages", func() bool {
@@ -153,13 +139,13 @@ func TestRecreatedTopic(t *testing.T) {
 
 	// And while nobody reads: the committed offset is beyond the end.
 	recreate()
-	send(t, b.Addr(), turnLine("c", 1))
-	deleteCommitted := committed(t, b.Addr(), "")[0]
+	send(t, b, turnLine("c", 1))
+	deleteCommitted := committed(t, b)
 	w = start(t, o)
 	w.endInput(t)
 	w.stop(t)
 	compare(t, store, []string{turnLine("a", 1), turnLine("a", 2), turnLine("a", 3), turnLine("b", 1), turnLine("c", 1)})
-	if got := committed(t, b.Addr(), "")[0]; got != 1 {
+	if got := committed(t, b); got != 1 {
 		t.Errorf("committed offset is %d (was %d), want 1", got, deleteCommitted)
 	}
 }
@@ -169,16 +155,15 @@ func TestMissingTopic(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 1)
 	store := newMemStore()
-	o := testOptions(t, b.Addr(), store)
-	o.Kafka.Topic, o.Kafka.Group = "later", "later"
+	o := testOptions(t, b, store)
+	later := &cluster{b.addr, b.topic + ".later"}
+	o.Kafka.Topic, o.Kafka.Group = later.topic, later.topic
 	w := start(t, o)
 	eventually(t, "it says so", func() bool { return w.Ready() != nil && strings.Contains(w.Ready().Error(), "does not exist") })
-	cl := client(b.Addr())
-	if _, err := cl.CreateTopics(testContext(t, 10*time.Second), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: "later", NumPartitions: 2, ReplicationFactor: 1}}}); err != nil {
-		t.Fatal(err)
-	}
+	later.create(t, 2)
+	defer later.delete(t)
 	eventually(t, "it reads both partitions", func() bool { return len(w.Partitions()) == 2 })
-	if _, err := cl.CreatePartitions(testContext(t, 10*time.Second), &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: "later", Count: 3}}}); err != nil {
+	if _, err := client(b).CreatePartitions(testContext(t, 10*time.Second), &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: later.topic, Count: 3}}}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it reads the third", func() bool { return len(w.Partitions()) == 3 })
@@ -198,8 +183,8 @@ func TestLargeMessages(t *testing.T) {
 		lines = append(lines, fmt.Sprintf(`{"type":"session","session_id":"big%d","turns":[%s]}`, i, strings.Join(turns, ",")))
 	}
 	lines = append(lines, strings.Repeat("x", schemas.MaxMessageBytes+1))
-	send(t, b.Addr(), lines...)
-	w := start(t, testOptions(t, b.Addr(), store))
+	send(t, b, lines...)
+	w := start(t, testOptions(t, b, store))
 	w.endInput(t)
 	w.stop(t)
 	compare(t, store, lines)
@@ -208,7 +193,7 @@ func TestLargeMessages(t *testing.T) {
 func TestProducer(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 3)
-	p, err := NewProducer(KafkaConfig{Brokers: []string{b.Addr()}}, "", testLog(t))
+	p, err := NewProducer(KafkaConfig{Brokers: []string{b.addr}}, b.topic, testLog(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -228,12 +213,12 @@ func TestProducer(t *testing.T) {
 	last := map[string]int{}
 	n := 0
 	for part := range 3 {
-		ends, err := client(b.Addr()).ListOffsets(testContext(t, 10*time.Second), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{"tingke.transcripts": {kafka.LastOffsetOf(part)}}})
+		ends, err := client(b).ListOffsets(testContext(t, 10*time.Second), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{b.topic: {kafka.LastOffsetOf(part)}}})
 		if err != nil {
 			t.Fatal(err)
 		}
-		end := ends.Topics["tingke.transcripts"][0].LastOffset
-		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{b.Addr()}, Topic: "tingke.transcripts", Partition: part, MaxWait: 50 * time.Millisecond})
+		end := ends.Topics[b.topic][0].LastOffset
+		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{b.addr}, Topic: b.topic, Partition: part, MaxWait: 50 * time.Millisecond})
 		for range end {
 			m, err := r.ReadMessage(testContext(t, 10*time.Second))
 			if err != nil {

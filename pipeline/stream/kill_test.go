@@ -64,8 +64,8 @@ func (s *StoreService) WriteAnalyses(b Batch, _ *int) error {
 
 func (s *StoreService) Write(b Batch, _ *int) error { return s.store.Write(context.Background(), b) }
 
-func killOptions(t testing.TB, addr string, store Store) Options {
-	o := testOptions(t, addr, store)
+func killOptions(t testing.TB, c *cluster, store Store) Options {
+	o := testOptions(t, c, store)
 	o.SessionTimeout, o.StopTimeout = time.Second, 500*time.Millisecond
 	o.EarlyWrite = 100 * time.Millisecond
 	return o
@@ -75,7 +75,7 @@ func killOptions(t testing.TB, addr string, store Store) Options {
 // what an undisturbed run stores.
 func TestKill(t *testing.T) {
 	if addr := os.Getenv("TINGKE_TEST_WORKER"); addr != "" {
-		worker(t, addr, os.Getenv("TINGKE_TEST_STORE"))
+		worker(t, &cluster{addr, os.Getenv("TINGKE_TEST_TOPIC")}, os.Getenv("TINGKE_TEST_STORE"))
 		return
 	}
 	for i, name := range failpoint.Names() {
@@ -95,7 +95,7 @@ func TestKill(t *testing.T) {
 }
 
 // worker is the life of the child process.
-func worker(t *testing.T, broker, store string) {
+func worker(t *testing.T, c *cluster, store string) {
 	client, err := rpc.Dial("tcp", store)
 	if err != nil {
 		t.Fatal(err)
@@ -103,7 +103,7 @@ func worker(t *testing.T, broker, store string) {
 	if err := failpoint.Check(); err != nil {
 		t.Fatal(err)
 	}
-	w, err := New(killOptions(t, broker, remoteStore{client}))
+	w, err := New(killOptions(t, c, remoteStore{client}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -134,9 +134,9 @@ func kill(t *testing.T, seed uint64, failpointName string, after time.Duration) 
 		}
 	}()
 
-	send(t, b.Addr(), lines[:len(lines)/2]...)
+	send(t, b, lines[:len(lines)/2]...)
 	cmd := exec.Command(os.Args[0], "-test.run", "^TestKill$")
-	cmd.Env = append(os.Environ(), "TINGKE_TEST_WORKER="+b.Addr(), "TINGKE_TEST_STORE="+l.Addr().String())
+	cmd.Env = append(os.Environ(), "TINGKE_TEST_WORKER="+b.addr, "TINGKE_TEST_TOPIC="+b.topic, "TINGKE_TEST_STORE="+l.Addr().String())
 	if failpointName != "" {
 		cmd.Env = append(cmd.Env, failpoint.Env+"="+failpointName+":2")
 		if failpointName == string(failpoint.OnRebalance) {
@@ -157,13 +157,13 @@ func kill(t *testing.T, seed uint64, failpointName string, after time.Duration) 
 	}
 	// The other half comes while it reads, bad messages at last, so that the failpoints of dead letters are passed twice.
 	time.Sleep(200 * time.Millisecond)
-	send(t, b.Addr(), lines[len(lines)/2:]...)
+	send(t, b, lines[len(lines)/2:]...)
 	time.Sleep(100 * time.Millisecond)
-	send(t, b.Addr(), "bad three")
+	send(t, b, "bad three")
 	lines = append(lines, "bad three")
 	var next *running
 	if failpointName == string(failpoint.OnRebalance) {
-		next = start(t, killOptions(t, b.Addr(), store)) // its joining ends the child's generation
+		next = start(t, killOptions(t, b, store)) // its joining ends the child's generation
 	}
 	select {
 	case err := <-died:
@@ -174,7 +174,7 @@ func kill(t *testing.T, seed uint64, failpointName string, after time.Duration) 
 		t.Fatalf("the worker process passes no failpoint %s:\n%s", failpointName, output.String())
 	}
 	if next == nil {
-		next = start(t, killOptions(t, b.Addr(), store))
+		next = start(t, killOptions(t, b, store))
 	}
 	endAll(t, []*running{next}, 2)
 	compare(t, store, lines)

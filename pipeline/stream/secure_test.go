@@ -50,15 +50,15 @@ func TestSASLAndTLS(t *testing.T) {
 	for name, mechanism := range map[string]string{"plain": "PLAIN", "scram-sha-256": "SCRAM-SHA-256", "scram-sha-512": "SCRAM-SHA-512"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			cluster, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "tingke.transcripts"), kfake.EnableSASL(),
+			fake, err := kfake.NewCluster(kfake.NumBrokers(1), kfake.SeedTopics(1, "tingke.transcripts"), kfake.EnableSASL(),
 				kfake.Superuser(mechanism, "ting", "secret"), kfake.TLS(&tls.Config{Certificates: []tls.Certificate{cert}}),
 				kfake.GroupMinSessionTimeout(time.Second))
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer cluster.Close()
+			defer fake.Close()
 			store := newMemStore()
-			o := testOptions(t, cluster.ListenAddrs()[0], store)
+			o := testOptions(t, &cluster{fake.ListenAddrs()[0], "tingke.transcripts"}, store)
 			o.Kafka.SASL = SASLConfig{Mechanism: name, User: "ting", PasswordFile: password}
 			o.Kafka.TLS = TLSConfig{Enabled: true, CAFile: ca}
 			p, err := NewProducer(o.Kafka, "", o.Log)

@@ -25,10 +25,10 @@ func TestShufflesRepetitionsSplits(t *testing.T) {
 			lines = append(lines, "{broken", `{"type":"turn","session_id":"x"}`, `{"type":"nonsense"}`)
 			var ws []*running
 			for range workers {
-				ws = append(ws, start(t, testOptions(t, b.Addr(), store)))
+				ws = append(ws, start(t, testOptions(t, b, store)))
 			}
 			for i := 0; i < len(lines); i += 97 {
-				send(t, b.Addr(), lines[i:min(i+97, len(lines))]...)
+				send(t, b, lines[i:min(i+97, len(lines))]...)
 			}
 			endAll(t, ws, 4)
 			compare(t, store, lines)
@@ -40,8 +40,8 @@ func TestShufflesRepetitionsSplits(t *testing.T) {
 			store.mu.Lock()
 			writes := store.writes
 			store.mu.Unlock()
-			o := testOptions(t, b.Addr(), store)
-			o.Kafka.Group = "again"
+			o := testOptions(t, b, store)
+			o.Kafka.Group += ".again"
 			w := start(t, o)
 			c := w.endInput(t)
 			w.stop(t)
@@ -84,10 +84,10 @@ func TestRebalancesAndRestarts(t *testing.T) {
 	store := newMemStore()
 	rng := rand.New(rand.NewPCG(9, 9))
 	lines := randomLines(rng, 400)
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	ws := []*running{start(t, o)}
 	for i := 0; i < len(lines); i += 150 {
-		send(t, b.Addr(), lines[i:min(i+150, len(lines))]...)
+		send(t, b, lines[i:min(i+150, len(lines))]...)
 		time.Sleep(time.Duration(rng.IntN(150)) * time.Millisecond)
 		switch rng.IntN(3) {
 		case 0:
@@ -125,8 +125,8 @@ func TestDyingWorkers(t *testing.T) {
 	}
 	setFailing := func(p float64) { mu.Lock(); failing = p; mu.Unlock() }
 	for i := 0; i < len(lines); i += 200 {
-		send(t, b.Addr(), lines[i:min(i+200, len(lines))]...)
-		o := testOptions(t, b.Addr(), store)
+		send(t, b, lines[i:min(i+200, len(lines))]...)
+		o := testOptions(t, b, store)
 		o.StopTimeout = 20 * time.Millisecond
 		o.EarlyWrite = 50 * time.Millisecond
 		setFailing(0.6)
@@ -136,7 +136,7 @@ func TestDyingWorkers(t *testing.T) {
 		w.stop(t)
 	}
 	setFailing(0.3)
-	w := start(t, testOptions(t, b.Addr(), store))
+	w := start(t, testOptions(t, b, store))
 	w.endInput(t)
 	w.stop(t)
 	compare(t, store, lines)
@@ -147,22 +147,22 @@ func TestDeadLetters(t *testing.T) {
 	b := startBroker(t, 1)
 	store := newMemStore()
 	long := `{"type":"turn","session_id":"s","text":"13800001111` + strings.Repeat("好", 4000) + `"}`
-	send(t, b.Addr(), `{"type":"end","session_id":"s"}`, "{broken 13800001111", long)
-	w := start(t, testOptions(t, b.Addr(), store))
+	send(t, b, `{"type":"end","session_id":"s"}`, "{broken 13800001111", long)
+	w := start(t, testOptions(t, b, store))
 	c := w.endInput(t)
 	w.stop(t)
 	if c.DeadLetters != 2 || c.Messages != 3 || len(store.deadLetters) != 2 {
 		t.Fatalf("counts %+v, %d rows", c, len(store.deadLetters))
 	}
-	row := store.deadLetters["tingke.transcripts/0/1"]
+	row := store.deadLetters[b.topic+"/0/1"]
 	if row.RawMasked != "{broken [电话x]" || row.Error == "" || len(row.SHA256) != 64 || row.At.IsZero() {
 		t.Errorf("row %+v", row)
 	}
-	row = store.deadLetters["tingke.transcripts/0/2"]
+	row = store.deadLetters[b.topic+"/0/2"]
 	if len(row.RawMasked) > 4096 || len(row.RawMasked) < 4090 || !strings.Contains(row.RawMasked, "[电话x]") || !strings.Contains(row.Error, "role") {
 		t.Errorf("row of a long message: %d bytes, error %q", len(row.RawMasked), row.Error)
 	}
-	got := readTopic(t, b.Addr(), "tingke.transcripts.dead", 2)
+	got := readTopic(t, b, b.topic+".dead", 2)
 	if string(got[0].Value) != "{broken 13800001111" || string(got[1].Value) != long {
 		t.Errorf("the topic has %d and %d bytes", len(got[0].Value), len(got[1].Value))
 	}
@@ -170,7 +170,7 @@ func TestDeadLetters(t *testing.T) {
 	for _, h := range got[1].Headers {
 		headers[h.Key] = string(h.Value)
 	}
-	if headers[HeaderTopic] != "tingke.transcripts" || headers[HeaderPartition] != "0" || headers[HeaderOffset] != "2" || headers[HeaderError] != row.Error {
+	if headers[HeaderTopic] != b.topic || headers[HeaderPartition] != "0" || headers[HeaderOffset] != "2" || headers[HeaderError] != row.Error {
 		t.Errorf("headers %v", headers)
 	}
 }
@@ -183,15 +183,15 @@ func TestTooManyDeadLetters(t *testing.T) {
 	for i := range 999 {
 		lines = append(lines, fmt.Sprint("bad ", i))
 	}
-	send(t, b.Addr(), lines...)
-	w := start(t, testOptions(t, b.Addr(), store))
+	send(t, b, lines...)
+	w := start(t, testOptions(t, b, store))
 	if c := w.endInput(t); c.DeadLetters != 999 {
 		t.Fatalf("counts %+v", c)
 	}
 	if err := w.Healthy(); err != nil {
 		t.Fatalf("999 bad messages stop the worker: %v", err)
 	}
-	send(t, b.Addr(), "bad again")
+	send(t, b, "bad again")
 	select {
 	case err := <-w.done:
 		if !errors.Is(err, ErrTooManyDeadLetters) {
@@ -210,7 +210,7 @@ func TestTooManyDeadLetters(t *testing.T) {
 		t.Error("EndInput of a stopped worker says nothing")
 	}
 	// Half bad is not more than half.
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	d := newDeadLetters(&Worker{o: o})
 	d.w.o.setDefaults()
 	for i := range 5000 {
@@ -228,18 +228,18 @@ func TestEarlyWriteMovesTheOffset(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 1)
 	store := newMemStore()
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	o.EarlyWrite = 100 * time.Millisecond
 	w := start(t, o)
-	send(t, b.Addr(), turnLine("s", 1), turnLine("s", 2))
+	send(t, b, turnLine("s", 1), turnLine("s", 2))
 	eventually(t, "the open session is written", func() bool {
 		s := store.sessions()["s"]
 		return s != nil && len(s.Turns) == 2 && !s.Closed()
 	})
-	eventually(t, "the offset moves", func() bool { return committed(t, b.Addr(), o.Kafka.Group)[0] == 2 })
-	send(t, b.Addr(), turnLine("s", 3))
+	eventually(t, "the offset moves", func() bool { return committed(t, b) == 2 })
+	send(t, b, turnLine("s", 3))
 	eventually(t, "the next turn joins what is in memory", func() bool { return len(store.sessions()["s"].Turns) == 3 })
-	send(t, b.Addr(), `{"type":"end","session_id":"s"}`)
+	send(t, b, `{"type":"end","session_id":"s"}`)
 	eventually(t, "the session closes", func() bool { return store.sessions()["s"].Closed() })
 	w.stop(t)
 	compare(t, store, []string{turnLine("s", 1), turnLine("s", 2), turnLine("s", 3), `{"type":"end","session_id":"s"}`})
@@ -249,17 +249,17 @@ func TestIdleSessionsEnd(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 2)
 	store := newMemStore()
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	o.EarlyWrite = 50 * time.Millisecond
 	w := start(t, o)
-	send(t, b.Addr(), turnLine("gone", 1))
+	send(t, b, turnLine("gone", 1))
 	eventually(t, "the open session is written", func() bool { return store.sessions()["gone"] != nil })
 	w.stop(t) // nobody holds it in memory any more
 
 	o.Idle = 300 * time.Millisecond
 	o.EarlyWrite = time.Hour
 	w = start(t, o)
-	send(t, b.Addr(), turnLine("idle", 1))
+	send(t, b, turnLine("idle", 1))
 	eventually(t, "both sessions end", func() bool {
 		s := store.sessions()
 		return s["gone"].Closed() && s["idle"] != nil && s["idle"].Closed()
@@ -268,7 +268,7 @@ func TestIdleSessionsEnd(t *testing.T) {
 		t.Errorf("counts %+v", c)
 	}
 	// A late turn of a session that has ended is written without waiting for an end.
-	send(t, b.Addr(), turnLine("idle", 2))
+	send(t, b, turnLine("idle", 2))
 	eventually(t, "the late turn is written", func() bool { return len(store.sessions()["idle"].Turns) == 2 })
 	w.stop(t)
 	compare(t, store, []string{turnLine("gone", 1), turnLine("idle", 1), turnLine("idle", 2)})
@@ -281,10 +281,10 @@ func TestEvictionChangesNothing(t *testing.T) {
 	store := newMemStore()
 	rng := rand.New(rand.NewPCG(5, 5))
 	lines := randomLines(rng, 300)
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	o.Memory = 20 << 10
 	w := start(t, o)
-	send(t, b.Addr(), lines...)
+	send(t, b, lines...)
 	w.endInput(t)
 	w.stop(t)
 	compare(t, store, lines)
@@ -297,10 +297,10 @@ func TestPoisonedSession(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 1)
 	store := newMemStore()
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	o.Analyser = plainAnalyser{poison: "毒"}
 	w := start(t, o)
-	send(t, b.Addr(), `{"type":"session","session_id":"p","turns":[{"role":"customer","text":"毒"}]}`,
+	send(t, b, `{"type":"session","session_id":"p","turns":[{"role":"customer","text":"毒"}]}`,
 		`{"type":"session","session_id":"q","turns":[{"role":"customer","text":"好"}]}`)
 	c := w.endInput(t)
 	w.stop(t)
@@ -321,7 +321,7 @@ func TestStandby(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 1)
 	store := newMemStore()
-	o := testOptions(t, b.Addr(), store)
+	o := testOptions(t, b, store)
 	first := start(t, o)
 	eventually(t, "the first worker reads", func() bool { return len(first.Partitions()) == 1 })
 	second := start(t, o)
@@ -337,7 +337,7 @@ func TestStandby(t *testing.T) {
 	if c := idle.endInput(t); c != (Counts{}) {
 		t.Errorf("the standby has done %+v", c)
 	}
-	send(t, b.Addr(), turnLine("s", 1))
+	send(t, b, turnLine("s", 1))
 	eventually(t, "the turn is read", func() bool { return busy.Counts().Turns == 1 })
 	busy.stop(t)
 	eventually(t, "the standby takes over", func() bool { return len(idle.Partitions()) == 1 })
@@ -359,16 +359,16 @@ func TestReadiness(t *testing.T) {
 		}
 		return nil
 	}
-	w, err := New(testOptions(t, b.Addr(), store))
+	w, err := New(testOptions(t, b, store))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Ready(); err == nil || w.Healthy() != nil {
 		t.Errorf("before Run: ready %v, healthy %v", err, w.Healthy())
 	}
-	r := start(t, testOptions(t, b.Addr(), store))
+	r := start(t, testOptions(t, b, store))
 	eventually(t, "it is ready", func() bool { return r.Ready() == nil })
-	send(t, b.Addr(), `{"type":"session","session_id":"q","turns":[{"role":"customer","text":"好"}]}`)
+	send(t, b, `{"type":"session","session_id":"q","turns":[{"role":"customer","text":"好"}]}`)
 	eventually(t, "a failing store shows", func() bool { return r.Ready() != nil && strings.Contains(r.Ready().Error(), "injected") })
 	if err := r.Healthy(); err != nil {
 		t.Errorf("a failing store is ill health: %v", err)
