@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/tingke/tingke/nlp/mention"
 	"github.com/tingke/tingke/nlp/textnorm"
 	"github.com/tingke/tingke/schemas"
 )
@@ -87,7 +88,7 @@ func BenchmarkStages(b *testing.B) {
 	run("mentions", func() {
 		for i, n := range norms {
 			if roles[i] == schemas.Customer {
-				a.men.FindText(a.men.Text(n.Text), raw[i], n, "", nil)
+				a.men.FindText(a.men.Text(n.Text), mention.Input{Raw: raw[i], Norm: n, Role: roles[i]}, 0, nil)
 			}
 		}
 	})

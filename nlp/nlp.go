@@ -124,7 +124,9 @@ func (a *Analyser) Features(t *schemas.Transcript) *schemas.Features {
 		out.Emotion, out.Scores, out.Labels = r.Emotion, r.Scores, r.Labels
 		out.Polarity, out.PolarityClass = r.Polarity, r.PolarityClass
 		if turn.Role == schemas.Customer {
-			out.Mentions = a.men.FindText(x.mention(a.men), turn.Text, x.norm, t.Meta.Shop, context.mentions(a.men))
+			out.Mentions = a.men.FindText(x.mention(a.men), mention.Input{
+				Raw: turn.Text, Norm: x.norm, Role: turn.Role, Shop: t.Meta.Shop, Polarity: r.Polarity,
+			}, context.n, context.mention(a.men))
 		}
 		course.add(turn.Role, x, out)
 		context.push(turn.Role, x)
@@ -146,7 +148,8 @@ func (a *Analyser) Mentions(role schemas.Role, text string, context []string) []
 	}
 	w := a.window(context)
 	x := a.text(text)
-	return a.men.FindText(x.mention(a.men), text, x.norm, "", w.mentions(a.men))
+	r := a.emo.ScoreText(x.emotion, role, w.emotions())
+	return a.men.FindText(x.mention(a.men), mention.Input{Raw: text, Norm: x.norm, Role: role, Polarity: r.Polarity}, w.n, w.mention(a.men))
 }
 
 // Segment gives the words of a text as they stand in it, not normalised.
@@ -187,14 +190,9 @@ func (w *window) emotions() []emotion.Turn {
 	return w.emo[:w.n]
 }
 
-// mentions gives the readings of the window, each made when it is asked for.
-func (w *window) mentions(f *mention.Finder) []func() *mention.Text {
-	out := make([]func() *mention.Text, w.n)
-	for i := range w.n {
-		x := w.texts[i]
-		out[i] = func() *mention.Text { return x.mention(f) }
-	}
-	return out
+// mention gives the reading of a turn of the window, made when it is asked for.
+func (w *window) mention(f *mention.Finder) func(i int) *mention.Text {
+	return func(i int) *mention.Text { return w.texts[i].mention(f) }
 }
 
 // window reads the lines of a context; a line that names no role is the other side's.

@@ -41,6 +41,15 @@ func (c *clause) decide() {
 	} else if k[request] > 0 {
 		k[request] += c.canYou
 	}
+	if c.reproach > 0 && c.kinds[request] == 0 {
+		k[question] -= 1.6
+		k[complaint] += c.reproach
+	}
+	if c.cause && c.kinds[bug] > 0 {
+		// 打不开怎么办 reports more than it asks.
+		k[question] -= 1.4
+		k[bug] += 0.4 * c.kinds[bug]
+	}
 	// A malfunction is stronger than the complaint its words also make.
 	if k[bug] > 0 && k[complaint] > 0 {
 		k[bug] += 0.4
@@ -85,6 +94,11 @@ func (f *Finder) join(r *reader, t *Text) {
 	for i := range r.clauses {
 		c := &r.clauses[i]
 		if c.kind < 0 {
+			if c.point >= 1.5 && c.content >= 3 && c.noMention == 0 && !c.asks {
+				t.candidates = append(t.candidates, candidate{
+					start: c.start, end: c.end, weak: true, kind: complaint, aspect: int8(c.aspect), valuable: true, good: c.pos, bad: c.bad,
+				})
+			}
 			switch {
 			case c.content < 3 || c.stop == '.' || c.stop == '!':
 				lead = -1
@@ -108,7 +122,7 @@ func (f *Finder) join(r *reader, t *Text) {
 		cand := candidate{
 			start: r.clauses[start].start, end: c.end, kind: c.kind, aspect: int8(c.aspect), valuable: c.valuable(), good: c.pos, bad: c.bad,
 		}
-		if n := len(t.candidates); n > 0 && t.candidates[n-1].same(&cand, r) {
+		if n := len(t.candidates); n > 0 && !t.candidates[n-1].weak && t.candidates[n-1].same(&cand, r) {
 			last := &t.candidates[n-1]
 			last.end = cand.end
 			last.valuable = last.valuable || cand.valuable
@@ -118,6 +132,13 @@ func (f *Finder) join(r *reader, t *Text) {
 			last.good, last.bad = last.good+cand.good, last.bad+cand.bad
 			continue
 		}
+		if start < i {
+			// The clauses that lead here are part of it now.
+			for n := len(t.candidates); n > 0 && t.candidates[n-1].weak && t.candidates[n-1].start >= cand.start; n-- {
+				t.candidates = t.candidates[:n-1]
+			}
+		}
+		t.firm = true
 		t.candidates = append(t.candidates, cand)
 	}
 	kept := t.candidates[:0]

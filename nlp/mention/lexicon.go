@@ -50,21 +50,20 @@ const (
 	roleBareQuestion
 	roleQuestion
 	roleQuestionMark
-	roleHow
 	roleWhat
 	rolePos
 	roleBad
 	roleNeg
-	roleDegree
 	roleAck
-	roleStillNot
+	roleReproach
+	roleCause
 )
 
 var roleNames = map[string]tagRole{
 	"request": roleRequest, "canyou": roleCanYou, "suggestion": roleSuggestion, "bug": roleBug, "complain": roleComplain,
 	"praise": rolePraise, "nomention": roleNoMention, "rant": roleRant, "concrete": roleConcrete, "selffact": roleSelfFact,
 	"bareq": roleBareQuestion, "anota": roleQuestionMark, "q": roleQuestion, "qmark": roleQuestionMark, "what": roleWhat, "pos": rolePos, "bad": roleBad,
-	"neg": roleNeg, "deg": roleDegree, "ack": roleAck, "stillnot": roleStillNot,
+	"neg": roleNeg, "ack": roleAck, "reproach": roleReproach, "whatup": roleCause, "why": roleCause, "howto": roleCause,
 }
 
 // tagUse says what each tag of the lexicon does: its role, and for an aspect which one.

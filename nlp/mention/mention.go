@@ -47,6 +47,9 @@ type Input struct {
 	Role    schemas.Role     // only customers have mentions
 	Shop    string           // whose products may be meant; "" = any
 	Context []string         // normalised texts of the turns before, oldest first
+	// Polarity is what is known of the feeling of the turn, -1..1: a stretch that names an aspect in a turn of clear
+	// feeling is a complaint or praise although its own words judge nothing.
+	Polarity float32
 }
 
 // Find gives the mentions of a turn in order; their spans lie on character borders of Raw and do not overlap.
@@ -58,55 +61,65 @@ func (f *Finder) Find(in Input) []schemas.TurnMention {
 	if len(ctx) > ContextTurns {
 		ctx = ctx[len(ctx)-ContextTurns:]
 	}
-	var turns [ContextTurns]func() *Text
-	for i, c := range ctx {
-		turns[i] = func() *Text { return f.Text(c) }
-	}
-	return f.FindText(f.Text(in.Norm.Text), in.Raw, in.Norm, in.Shop, turns[:len(ctx)])
+	return f.FindText(f.Text(in.Norm.Text), in, len(ctx), func(i int) *Text { return f.Text(ctx[i]) })
 }
 
-// FindText is Find for texts that have been read: t must be the reading of norm, norm the normalised form of raw. The
-// readings of the context, oldest first, are asked for only where the turn itself leaves an aspect open.
-func (f *Finder) FindText(t *Text, raw string, norm schemas.NormText, shop string, ctx []func() *Text) []schemas.TurnMention {
-	if len(t.candidates) == 0 {
+// FindText is Find for texts that have been read: t must be the reading of in.Norm.Text; in.Context is not looked at,
+// before gives the reading of the i-th of n turns before, oldest first. It is called only where the turn itself leaves an
+// aspect open.
+func (f *Finder) FindText(t *Text, in Input, n int, before func(i int) *Text) []schemas.TurnMention {
+	if len(t.candidates) == 0 || in.Role != schemas.Customer {
 		return nil
-	}
-	if len(ctx) > ContextTurns {
-		ctx = ctx[len(ctx)-ContextTurns:]
 	}
 	out := make([]schemas.TurnMention, 0, len(t.candidates))
 	for i := range t.candidates {
 		c := &t.candidates[i]
-		start, end := norm.Orig(int(c.start)), norm.Orig(int(c.end))
+		kind := c.kind
+		if c.weak {
+			switch {
+			case t.firm:
+				continue // the turn says something more clearly
+			case in.Polarity < -clearFeeling:
+				kind = complaint
+			case in.Polarity > clearFeeling:
+				kind = praise
+			default:
+				continue
+			}
+		}
+		start, end := in.Norm.Orig(int(c.start)), in.Norm.Orig(int(c.end))
 		if end <= start || len(out) > 0 && start < out[len(out)-1].End {
 			continue
 		}
 		m := schemas.TurnMention{
-			Text: raw[start:end], Start: start, End: end,
-			Kind: kindNames[c.kind], Aspect: schemas.Aspects[f.aspect(c, t, ctx)], Valuable: c.valuable,
-			Product: f.products.pick(c.products, shop), Polarity: c.polarity(),
+			Text: in.Raw[start:end], Start: start, End: end,
+			Kind: kindNames[kind], Aspect: schemas.Aspects[aspectOf(c, kind, t, n, before)], Valuable: c.valuable,
+			Product: f.products.pick(c.products, in.Shop), Polarity: c.polarity(kind),
 		}
 		out = append(out, m)
 	}
 	return out
 }
 
-// aspect is what the candidate names, else what the rest of the turn is about, else what was spoken of before, else the
+// aspectOf is what the candidate names, else what the rest of the turn is about, else what was spoken of before, else the
 // usual one of its kind.
-func (f *Finder) aspect(c *candidate, t *Text, ctx []func() *Text) int {
+func aspectOf(c *candidate, k kind, t *Text, n int, before func(i int) *Text) int {
 	if c.aspect >= 0 {
 		return int(c.aspect)
 	}
 	if a := t.about(); a >= 0 {
 		return a
 	}
-	for i := len(ctx) - 1; i >= 0; i-- {
-		if a := ctx[i]().about(); a >= 0 {
+	for i := n - 1; i >= max(0, n-ContextTurns); i-- {
+		if a := before(i).about(); a >= 0 {
 			return a
 		}
 	}
-	return defaultAspect[c.kind]
+	return defaultAspect[k]
 }
+
+// clearFeeling is the polarity from which a turn decides what its weak candidates are.
+const clearFeeling = 0.35
 
 // kind of a mention, in the order of kindNames.
 type kind int8
@@ -143,17 +156,18 @@ var defaultAspect = [kinds]int{
 type candidate struct {
 	start, end int32
 	kind       kind
+	weak       bool // names an aspect, says nothing of it: a mention only in a turn of clear feeling
 	aspect     int8 // -1: not named
 	valuable   bool
 	good, bad  float32
 	products   []int32 // entries of the product dictionary, by place
 }
 
-func (c *candidate) polarity() string {
+func (c *candidate) polarity(k kind) string {
 	switch {
-	case c.kind == complaint || c.kind == bug:
+	case k == complaint || k == bug:
 		return schemas.Negative
-	case c.kind == praise:
+	case k == praise:
 		return schemas.Positive
 	case c.bad-c.good > 0.7:
 		return schemas.Negative

@@ -13,6 +13,7 @@ const maxAspects = 12
 // Text is what a turn says on its own. It is immutable and free to be shared and cached.
 type Text struct {
 	candidates []candidate
+	firm       bool                // some candidate is not weak
 	aspects    [maxAspects]float32 // over the whole turn
 }
 
@@ -56,7 +57,9 @@ type clause struct {
 	asks       bool // has the form of a question
 	formQ      bool // a question by its end or by A-not-A, so that what it names is asked for, not stated
 	bare       bool
-	content    int32 // characters outside formulas and acknowledgements
+	reproach   float32 // evidence that a question is none: 怎么又, 不是说
+	cause      bool    // asks for cause or remedy
+	content    int32   // characters outside formulas and acknowledgements
 	digits     bool
 
 	kind   kind // -1: none
@@ -190,6 +193,8 @@ func (f *Finder) collect(r *reader) {
 				}
 			case roleQuestionMark:
 				c.asks, c.formQ = true, true
+			case roleCause:
+				c.cause = true
 			case roleNeg:
 				negates = true
 			}
@@ -234,6 +239,8 @@ func (f *Finder) collect(r *reader) {
 			c.kinds[suggestion] += w
 		case roleComplain:
 			c.kinds[complaint] += w
+		case roleReproach:
+			c.reproach = max(c.reproach, w)
 		case roleBug:
 			c.kinds[bug] += w
 		case rolePraise:
