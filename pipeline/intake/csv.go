@@ -321,8 +321,12 @@ func (t *csvTable) split() []string {
 	return t.cells
 }
 
-// cleanCell takes off what exports put around a cell so that spreadsheets leave it alone: ="123", a leading ' or tab.
+// cleanCell takes off what exports put around a cell so that spreadsheets leave it alone: ="123", a leading ' or tab; and
+// NUL, which no name or id can hold.
 func cleanCell(s string) string {
+	if strings.IndexByte(s, 0) >= 0 {
+		s = strings.ReplaceAll(s, "\x00", "")
+	}
 	s = strings.TrimSpace(s)
 	if len(s) >= 3 && strings.HasPrefix(s, `="`) && strings.HasSuffix(s, `"`) {
 		s = strings.TrimSpace(s[2 : len(s)-1])

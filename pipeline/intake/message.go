@@ -6,7 +6,9 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/tingke/tingke/schemas"
 )
@@ -148,6 +150,14 @@ func appendString(b []byte, s string) []byte {
 	}
 	b = append(b, s[start:]...)
 	return append(b, '"')
+}
+
+// size is the length of a text once the decoder has mended it: an invalid byte becomes three.
+func size(s string) int {
+	if utf8.ValidString(s) {
+		return len(s)
+	}
+	return len(strings.ToValidUTF8(s, "\uFFFD"))
 }
 
 // turnCost is about how many bytes of a message a turn takes.

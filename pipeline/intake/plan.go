@@ -58,7 +58,7 @@ func bind(file string, line int, m *ColumnMap, header []string, opt *Options, ti
 			}
 		}
 		if !slices.Contains(m.Optional, field) {
-			missing = append(missing, fmt.Sprintf("%q (%s)", strings.Join(names, `" or "`), field))
+			missing = append(missing, fmt.Sprintf(`"%s" (%s)`, strings.Join(names, `" or "`), field))
 		}
 		return 0, false
 	}
@@ -77,6 +77,12 @@ func bind(file string, line int, m *ColumnMap, header []string, opt *Options, ti
 	}
 	p.attrs = bindAttributes("attributes", m.Attributes)
 	p.tattrs = bindAttributes("turn_attributes", m.TurnAttributes)
+	for _, c := range slices.Concat(p.attrs, p.tattrs) {
+		if size(c.name) > schemas.MaxNameBytes || len(p.attrs) > schemas.MaxAttributes || len(p.tattrs) > schemas.MaxAttributes {
+			return nil, &Error{File: file, Line: line, Problem: fmt.Sprintf("%d columns would become attributes, some may have long names", len(p.attrs)+len(p.tattrs)),
+				Hint: fmt.Sprintf("at most %d with names of up to %d bytes; a column map says which ones are needed", schemas.MaxAttributes, schemas.MaxNameBytes)}
+		}
+	}
 	for _, c := range m.By {
 		if i, ok := find("session.by", c); ok {
 			p.by = append(p.by, i)
@@ -177,8 +183,8 @@ func (p *plan) meta(cells []string) (*schemas.Meta, *rowProblem) {
 	var bad *rowProblem
 	text := func(field string, dst *string, limit int) {
 		v := p.cell(cells, field)
-		if len(v) > limit && bad == nil {
-			bad = &rowProblem{field, fmt.Sprintf("%d bytes are over the limit of %d", len(v), limit), "is it the right column?"}
+		if size(v) > limit && bad == nil {
+			bad = tooLarge(field, v, limit, "is it the right column?")
 		}
 		*dst = v
 	}
@@ -211,17 +217,24 @@ func (p *plan) meta(cells []string) (*schemas.Meta, *rowProblem) {
 	if v, ok := p.integer(cells, "session_revision", 0, schemas.MaxSessionRevision, &bad); ok {
 		m.Revision = int(v)
 	}
-	m.Attributes = p.attributes(cells, p.attrs)
+	m.Attributes = p.attributes(cells, p.attrs, &bad)
 	return m, bad
 }
 
-func (p *plan) attributes(cells []string, cols []boundColumn) map[string]string {
+func tooLarge(field, v string, limit int, hint string) *rowProblem {
+	return &rowProblem{field, fmt.Sprintf("%d bytes are over the limit of %d", size(v), limit), hint}
+}
+
+func (p *plan) attributes(cells []string, cols []boundColumn, bad **rowProblem) map[string]string {
 	var out map[string]string
 	for _, c := range cols {
 		if c.col < len(cells) {
 			if v := cleanCell(cells[c.col]); v != "" {
 				if out == nil {
 					out = make(map[string]string, len(cols))
+				}
+				if size(v) > schemas.MaxTextBytes && *bad == nil {
+					*bad = tooLarge(c.name, v, schemas.MaxTextBytes, "leave the column out")
 				}
 				out[c.name] = v
 			}
@@ -256,16 +269,16 @@ func (p *plan) turn(cells []string, m *schemas.Meta) (schemas.Turn, *rowProblem)
 	if i := p.col["text"]; i < len(cells) {
 		t.Text = cells[i]
 	}
-	if len(t.Text) > schemas.MaxTextBytes {
-		return t, &rowProblem{"text", fmt.Sprintf("%d bytes are over the limit of %d", len(t.Text), schemas.MaxTextBytes), "split the message"}
+	if size(t.Text) > schemas.MaxTextBytes {
+		return t, tooLarge("text", t.Text, schemas.MaxTextBytes, "split the message")
 	}
 	sender := p.cell(cells, "sender")
 	var why *rowProblem
 	if t.Role, why = p.role(p.cell(cells, "role"), sender, m); why != nil {
 		return t, why
 	}
-	if len(sender) > schemas.MaxIDBytes {
-		return t, &rowProblem{"sender", fmt.Sprintf("%d bytes are over the limit of %d", len(sender), schemas.MaxIDBytes), "is it the right column?"}
+	if size(sender) > schemas.MaxIDBytes {
+		return t, tooLarge("sender", sender, schemas.MaxIDBytes, "is it the right column?")
 	}
 	p.speaker(&t, m, sender)
 	if v := p.cell(cells, "at"); v != "" {
@@ -314,7 +327,7 @@ func (p *plan) turn(cells []string, m *schemas.Meta) (schemas.Turn, *rowProblem)
 			return t, &rowProblem{"auto", fmt.Sprintf("%q is neither yes nor no", clip(v)), "1 or 0, true or false, 是 or 否"}
 		}
 	}
-	t.Attributes = p.attributes(cells, p.tattrs)
+	t.Attributes = p.attributes(cells, p.tattrs, &bad)
 	return t, bad
 }
 

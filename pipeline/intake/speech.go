@@ -73,8 +73,8 @@ func newCall(src *source, opt Options, content []byte, segs []segment, problems 
 			continue
 		}
 		t := schemas.Turn{Role: role, Text: strings.TrimSpace(s.text), StartMS: s.start, EndMS: s.end, Confidence: s.confidence}
-		if len(t.Text) > schemas.MaxTextBytes {
-			bad(&Error{Line: s.line, Field: "text", Problem: fmt.Sprintf("%d bytes are over the limit of %d", len(t.Text), schemas.MaxTextBytes)})
+		if size(t.Text) > schemas.MaxTextBytes {
+			bad(&Error{Line: s.line, Field: "text", Problem: fmt.Sprintf("%d bytes are over the limit of %d", size(t.Text), schemas.MaxTextBytes), Hint: "is it one call?"})
 			continue
 		}
 		if role == schemas.Agent {

@@ -120,6 +120,13 @@ func vttBlock(b cueBlock) bool {
 // voices cuts the lines of a cue into what each speaker says.
 func voices(lines []string, opt *Options) []segment {
 	var out []segment
+	var said []string // the lines of the last one
+	done := func() {
+		if n := len(out); n > 0 {
+			out[n-1].text = strings.TrimSpace(strings.Join(said, "\n"))
+		}
+		said = said[:0]
+	}
 	add := func(label string, labelled bool, text string) {
 		text = strings.TrimSpace(html.UnescapeString(anyTag.ReplaceAllString(text, "")))
 		if !labelled && text != "" {
@@ -128,11 +135,11 @@ func voices(lines []string, opt *Options) []segment {
 		if !labelled && text == "" {
 			return
 		}
-		if n := len(out); n > 0 && !labelled {
-			out[n-1].text = strings.TrimSpace(out[n-1].text + "\n" + text)
-			return
+		if labelled || len(out) == 0 {
+			done()
+			out = append(out, segment{label: label, labelled: labelled})
 		}
-		out = append(out, segment{label: label, labelled: labelled, text: text})
+		said = append(said, text)
 	}
 	for _, l := range lines {
 		from, label, labelled := 0, "", false
@@ -142,5 +149,6 @@ func voices(lines []string, opt *Options) []segment {
 		}
 		add(label, labelled, l[from:])
 	}
+	done()
 	return out
 }

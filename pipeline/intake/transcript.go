@@ -91,6 +91,14 @@ func (r *tableReader) cutTranscript(cell string, m *schemas.Meta) ([]schemas.Tur
 	var problems []rowProblem
 	skipping := false // the lines of a turn that was refused
 	fresh := false    // the turn has no text yet
+	room := 0         // bytes left for its text
+	var text strings.Builder
+	done := func() { // the last turn has all its lines
+		if n := len(turns); n > 0 {
+			turns[n-1].Text = strings.TrimRight(text.String(), " \t\r\n")
+		}
+		text.Reset()
+	}
 	base := m.StartedAt
 	n := 0
 	for line := range strings.SplitSeq(cell, sep) {
@@ -102,16 +110,23 @@ func (r *tableReader) cutTranscript(cell string, m *schemas.Meta) ([]schemas.Tur
 		if match != nil {
 			t, bad := r.startTurn(match, line, group, m, &base)
 			if bad == nil {
-				text, has := group(match, line, "text")
+				said, has := group(match, line, "text")
 				if !has {
-					text = strings.TrimSpace(line[match[1]:])
+					said = line[match[1]:]
 				}
-				t.Text = strings.TrimSpace(text)
+				t.Text = strings.TrimSpace(said)
+				if size(t.Text) > schemas.MaxTextBytes {
+					bad = tooLarge("text", t.Text, schemas.MaxTextBytes, "is transcript.turn right?")
+				}
+			}
+			if bad == nil {
+				done()
+				text.WriteString(t.Text)
 				turns = append(turns, t)
-				skipping, fresh = false, t.Text == ""
+				skipping, fresh, room = false, t.Text == "", schemas.MaxTextBytes-size(t.Text)
 				continue
 			}
-			if strict {
+			if strict || bad.field == "text" {
 				fail(bad.field, bad.problem, bad.hint)
 				skipping = true
 				continue
@@ -120,25 +135,22 @@ func (r *tableReader) cutTranscript(cell string, m *schemas.Meta) ([]schemas.Tur
 		switch {
 		case skipping:
 		case len(turns) > 0:
-			t := &turns[len(turns)-1]
-			if len(t.Text)+len(line) >= schemas.MaxTextBytes {
+			if room -= size(sep + line); room < 0 {
 				fail("text", fmt.Sprintf("over the limit of %d bytes", schemas.MaxTextBytes), "is transcript.turn right? the rest of this turn was left out")
 				skipping = true
 				continue
 			}
 			if !fresh {
-				t.Text += sep
+				text.WriteString(sep)
 			}
-			t.Text += line
+			text.WriteString(line)
 			fresh = false
 		case strings.TrimSpace(line) != "":
 			fail("sender", fmt.Sprintf("no turn begins before %q", clip(line)), "transcript.turn of the column map says how a turn begins")
 			skipping = true
 		}
 	}
-	for i := range turns {
-		turns[i].Text = strings.TrimRight(turns[i].Text, " \t\r\n")
-	}
+	done()
 	return turns, problems
 }
 
@@ -151,8 +163,8 @@ func (r *tableReader) startTurn(match []int, line string, group func([]int, stri
 	if t.Role, bad = r.p.role(role, sender, m); bad != nil {
 		return t, bad
 	}
-	if len(sender) > schemas.MaxIDBytes {
-		return t, &rowProblem{"sender", "is too long", ""}
+	if size(sender) > schemas.MaxIDBytes {
+		return t, tooLarge("sender", sender, schemas.MaxIDBytes, "is transcript.turn right?")
 	}
 	r.p.speaker(&t, m, sender)
 	if v, ok := group(match, line, "time"); ok {

@@ -429,19 +429,27 @@ type tokenReader struct {
 	r     io.Reader
 	n     int // bytes since the last token
 	limit int
+	err   error // what stopped the reading; the decoder may say that the text it has so far is broken instead
 }
 
+// tokenSlack is what a token may be longer than its text, for its tag, and what the decoder reads ahead.
+const tokenSlack = 64 << 10
+
 func (t *tokenReader) Read(p []byte) (int, error) {
-	if t.n > t.limit {
-		return 0, &Error{Problem: fmt.Sprintf("holds a text of more than %d bytes", t.limit), Hint: "split it"}
+	if t.n > t.limit+tokenSlack {
+		t.err = &Error{Problem: fmt.Sprintf("holds a text of more than %d bytes", t.limit), Hint: "split it"}
+		return 0, t.err
 	}
 	n, err := t.r.Read(p)
 	t.n += n
+	if err != nil && !errors.Is(err, io.EOF) {
+		t.err = err
+	}
 	return n, err
 }
 
 func newXMLReader(r io.Reader, limit int) *xmlReader {
-	x := &xmlReader{r: &tokenReader{r: r, limit: limit + 64<<10}, limit: limit}
+	x := &xmlReader{r: &tokenReader{r: r, limit: limit}, limit: limit}
 	x.d = xml.NewDecoder(x.r)
 	return x
 }
@@ -450,6 +458,9 @@ func (x *xmlReader) token() (xml.Token, error) {
 	x.r.n = 0
 	t, err := x.d.RawToken()
 	if err != nil {
+		if x.r.err != nil {
+			return nil, x.r.err
+		}
 		if errors.Is(err, io.EOF) && x.depth > 0 {
 			return nil, io.ErrUnexpectedEOF
 		}
