@@ -10,10 +10,12 @@ import (
 type Trie struct {
 	// root holds the node of every first character below 0x10000 (0: none); the other edges stand in an open-addressing
 	// table keyed by node and character. terminal[node] is the value of the text that ends there, or -1.
-	root     []uint32
-	keys     []uint64
-	vals     []uint32
-	mask     uint64
+	root []uint32
+	keys []uint64
+	vals []uint32
+	mask uint64
+	// next[node] has the bit r % 64 for every character r that leads on from node: most walks end at this look.
+	next     []uint64
 	terminal []int32
 	word     []bool // by node: the text that ends there begins with a Latin letter or digit
 }
@@ -63,7 +65,9 @@ func (t *Trie) build(texts map[string]int32) {
 	}
 	t.root = make([]uint32, 0x10000)
 	t.keys, t.vals, t.mask = make([]uint64, size), make([]uint32, size), uint64(size-1)
+	t.next = make([]uint64, len(t.terminal))
 	for e, n := range edges {
+		t.next[e.node] |= 1 << (e.r & 63)
 		if e.node == 0 && e.r < 0x10000 {
 			t.root[e.r] = n
 			continue
@@ -78,6 +82,9 @@ func (t *Trie) build(texts map[string]int32) {
 }
 
 func (t *Trie) step(node uint32, r rune) uint32 {
+	if t.next[node]&(1<<(r&63)) == 0 {
+		return 0
+	}
 	k := edgeKey(node, r)
 	for i := edgeHash(k) & t.mask; ; i = (i + 1) & t.mask {
 		switch t.keys[i] {
