@@ -1,0 +1,149 @@
+package dashboards
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestListenRefusesWhatOthersReach(t *testing.T) {
+	f := func(addr, want string) {
+		t.Helper()
+		l, err := Listen(context.Background(), addr)
+		if err == nil {
+			l.Close()
+		}
+		switch {
+		case want == "" && err != nil:
+			t.Errorf("Listen(%q): %v", addr, err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("Listen(%q): %v, want %q", addr, err, want)
+		}
+	}
+	f("127.0.0.1:0", "")
+	f("127.0.0.7:0", "")
+	f("localhost:0", "")
+	f(":8080", "without a log-in")
+	f("0.0.0.0:8080", "without a log-in")
+	f("192.0.2.1:8080", "not a loopback address")
+	f("[::]:8080", "not a loopback address")
+	f("8080", "host:port")
+}
+
+func TestServe(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	l, err := Listen(ctx, "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	entered := make(chan struct{})
+	slow := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/slow" {
+			close(entered)
+			time.Sleep(200 * time.Millisecond)
+		}
+		w.Write([]byte("page"))
+	})
+	ended := make(chan error, 1)
+	go func() { ended <- ServeListener(ctx, l, "127.0.0.1:0", slow, slog.New(slog.DiscardHandler)) }()
+	client := &http.Client{Transport: &http.Transport{}}
+	f := func(host string, want int) {
+		t.Helper()
+		r, err := http.NewRequest(http.MethodGet, "http://"+l.Addr().String()+"/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		res, err := client.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("Host %q: status %d, want %d", host, res.StatusCode, want)
+		}
+	}
+	f(l.Addr().String(), 200)
+	f("localhost", 200)
+	f("LOCALHOST:8080", 200)
+	f("127.0.0.1:1", 200)
+	f("[::1]:8080", 200)
+	f("evil.example", 421)
+	f("evil.example:8080", 421)
+	f("localhost.evil.example", 421)
+	f("192.0.2.1", 421)
+	f("127.0.0.1.evil.example:8080", 421)
+
+	// A page under way when the server is stopped still arrives.
+	got := make(chan error, 1)
+	go func() {
+		res, err := client.Get("http://" + l.Addr().String() + "/slow")
+		if err == nil {
+			res.Body.Close()
+		}
+		got <- err
+	}()
+	<-entered
+	cancel()
+	if err := <-got; err != nil {
+		t.Errorf("the page under way: %v", err)
+	}
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Errorf("stopped with %v", err)
+		}
+	case <-time.After(10 * time.Second):
+		t.Fatal("the server did not stop")
+	}
+	if c, err := net.Dial("tcp", l.Addr().String()); err == nil {
+		c.Close()
+		t.Error("still listening")
+	}
+}
+
+func TestConnectionsAreBounded(t *testing.T) {
+	inner, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &boundedListener{Listener: inner, slots: make(chan struct{}, 2), closed: make(chan struct{})}
+	accepted := make(chan net.Conn, 3)
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				ended <- err
+				return
+			}
+			accepted <- c
+		}
+	}()
+	for range 3 {
+		c, err := net.Dial("tcp", inner.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	first := <-accepted
+	defer (<-accepted).Close()
+	select {
+	case <-accepted:
+		t.Fatal("a third connection was accepted")
+	case <-time.After(50 * time.Millisecond):
+	}
+	first.Close()
+	first.Close() // a second close frees nothing
+	defer (<-accepted).Close()
+	l.Close()
+	if err := <-ended; err == nil {
+		t.Error("Accept after Close gives no error")
+	}
+}
