@@ -463,6 +463,9 @@ func (c *condition) except(e *evaluation, s scope, r result) result {
 	for i := range r.hits {
 		h := &r.hits[i]
 		over := e.one(h.turn)
+		if s.to >= 0 {
+			over = s // inside a turn or clause that a condition around this one looks at
+		}
 		if c.unit == unitClause {
 			for _, cl := range e.clauses(h.turn) {
 				if cl.start <= h.start && h.end <= cl.end {

@@ -489,13 +489,22 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 	} else {
 		op.comparePosted(all)
 	}
-	var hits []hit
+	// The sentences that complete a repetition come first, those they repeat after them: so the first place stays the
+	// first whatever is repeated later.
+	var hits, earlier []hit
+	nth := make(map[int32]int, len(all))
 	for k := range all {
-		if int(all[all[k].first].count) >= op.times {
+		root := all[k].first
+		if int(all[root].count) < op.times {
+			continue
+		}
+		if nth[root]++; nth[root] >= op.times {
 			hits = append(hits, all[k].hit)
+		} else {
+			earlier = append(earlier, all[k].hit)
 		}
 	}
-	return foundIn(s, hits)
+	return foundIn(s, append(hits, earlier...))
 }
 
 // maxPairwise is the number of sentences up to which each is compared with each; most sessions stay below.
