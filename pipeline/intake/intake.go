@@ -120,9 +120,10 @@ type Limits struct {
 	// LineBytes is the longest line, CSV record or array element; a longer one becomes an Err record and is skipped
 	// without being held. Default 16 MiB.
 	LineBytes int
-	// Ratio is the greatest decompressed : compressed ratio beyond the first 16 MiB, against decompression bombs.
-	// Default 250.
-	Ratio int64
+	// Ratio is the greatest decompressed : compressed ratio beyond the first RatioFloor bytes, against decompression
+	// bombs; small files of equal lines pack very well. Default 250 beyond 16 MiB.
+	Ratio      int64
+	RatioFloor int64
 	// DecompressedBytes is the most that one gzip or zstd file, or all parts of an XLSX file, may unpack to.
 	// Default 64 GiB, of an XLSX file 4 GiB.
 	DecompressedBytes int64
@@ -141,6 +142,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Ratio <= 0 {
 		l.Ratio = 250
+	}
+	if l.RatioFloor <= 0 {
+		l.RatioFloor = 16 << 20
 	}
 	if l.DecompressedBytes <= 0 {
 		l.DecompressedBytes = 64 << 30

@@ -153,7 +153,7 @@ func TestTruncatedGzip(t *testing.T) {
 }
 
 func TestBombs(t *testing.T) {
-	zeros := bytes.Repeat([]byte("0123456789abcde\n"), 5<<18)
+	zeros := bytes.Repeat([]byte("0123456789abcde\n"), 1<<16)
 	f := func(name string, b []byte, lim Limits, want string) {
 		t.Helper()
 		_, err := read(t, write(t, name, b), Options{Format: FormatJSONL, Limits: lim})
@@ -161,10 +161,12 @@ func TestBombs(t *testing.T) {
 			t.Errorf("%s: error %v, want %q", name, err, want)
 		}
 	}
-	f("a.gz", gz(zeros), Limits{}, "more than 250 times")
-	f("a.zst", zst(t, zeros), Limits{}, "more than 250 times")
-	f("b.gz", gz(zeros), Limits{Ratio: 5000}, "")
-	f("c.gz", gz(zeros), Limits{Ratio: 5000, DecompressedBytes: 1 << 20}, "more than 1048576 bytes")
+	packed := gz(zeros)
+	f("a.gz", packed, Limits{RatioFloor: 1 << 19}, "more than 250 times")
+	f("a.zst", zst(t, zeros), Limits{RatioFloor: 1 << 19}, "more than 250 times")
+	f("a.gz", packed, Limits{}, "") // below the floor
+	f("b.gz", packed, Limits{RatioFloor: 1 << 19, Ratio: 5000}, "")
+	f("c.gz", packed, Limits{Ratio: 5000, DecompressedBytes: 1 << 19}, "more than 524288 bytes")
 }
 
 func TestExpand(t *testing.T) {

@@ -163,9 +163,6 @@ func (c *countReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// ratioFloor is how much may come out before the ratio counts: small files of equal lines pack very well.
-const ratioFloor = 16 << 20
-
 // guardReader stops a decompression bomb.
 type guardReader struct {
 	r    io.Reader
@@ -182,7 +179,7 @@ func (g *guardReader) Read(p []byte) (int, error) {
 		return n, &Error{File: g.name, Problem: fmt.Sprintf("unpacks to more than %d bytes", g.lim.DecompressedBytes),
 			Hint: "split the file, or raise the limit if it is what you expect"}
 	}
-	if g.n > ratioFloor && g.n/max(g.in.n, 1) > g.lim.Ratio {
+	if g.n > g.lim.RatioFloor && g.n/max(g.in.n, 1) > g.lim.Ratio {
 		return n, &Error{File: g.name, Problem: fmt.Sprintf("unpacks to more than %d times its size", g.lim.Ratio),
 			Hint: "it looks like a decompression bomb; unpack it yourself if it is not"}
 	}
