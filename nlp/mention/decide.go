@@ -132,6 +132,13 @@ func (f *Finder) join(r *reader, t *Text) {
 			last.good, last.bad = last.good+cand.good, last.bad+cand.bad
 			continue
 		}
+		if n := len(t.candidates); n > 0 && i > 0 && r.clauses[i-1].stop == ',' && t.candidates[n-1].asksAfter(&cand) {
+			// 这么贵，贵在哪里: the question says what the judgement before it is about.
+			last := &t.candidates[n-1]
+			last.kind, last.end, last.valuable = question, cand.end, last.valuable || cand.valuable
+			last.good, last.bad = last.good+cand.good, last.bad+cand.bad
+			continue
+		}
 		if start < i {
 			// The clauses that lead here are part of it now.
 			for n := len(t.candidates); n > 0 && t.candidates[n-1].weak && t.candidates[n-1].start >= cand.start; n-- {
@@ -157,6 +164,11 @@ func (f *Finder) join(r *reader, t *Text) {
 		kept = append(kept, c)
 	}
 	t.candidates = kept
+}
+
+// asksAfter says whether next asks about what c judges.
+func (c *candidate) asksAfter(next *candidate) bool {
+	return !c.weak && c.kind == complaint && next.kind == question && c.aspect >= 0 && c.aspect == next.aspect && next.start-c.end <= 8
 }
 
 // same says whether two neighbours are one mention.

@@ -67,6 +67,7 @@ func TestRulings(t *testing.T) {
 	}
 	// Seeds.
 	f("为什么面膜B比面膜A贵了一百多块钱？", "question/price!")
+	f("面膜B这么贵，它贵在哪里？", "question/price!")
 	f("太差了", "complaint/quality")
 	f("你们的面膜太硬了，用起来不舒服", "complaint/quality!")
 	// No mentions.
