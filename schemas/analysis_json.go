@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -88,6 +89,10 @@ func (a *Analysis) MarshalJSON() ([]byte, error) {
 		Experience: Round4(a.Experience), Scorecards: list(a.Findings.Scorecards), Flagged: a.Findings.Flagged,
 		EmotionStart: a.EmotionStart, EmotionEnd: a.EmotionEnd, Rounds: list(a.Rounds), Facts: a.Facts,
 		Coverage: list(a.Coverage), RulesVersion: a.RulesVersion, ModelVersion: a.ModelVersion,
+	}
+	out.Hits = slices.Clone(out.Hits)
+	for i := range out.Hits {
+		out.Hits[i].Evidence = list(out.Hits[i].Evidence)
 	}
 	if out.Outcomes == nil {
 		out.Outcomes = map[string]string{}

@@ -46,7 +46,7 @@ func TestKill(t *testing.T) {
 		control.send(t, c)
 	}
 	worker := control.worker(t)
-	want := control.settled(t, closed)
+	want := control.settled(t, worker, closed)
 	control.stop(t, worker)
 	control.close(t)
 	if n := len(want["turns"]); n < 3000 {
@@ -61,8 +61,12 @@ func TestKill(t *testing.T) {
 	}
 	for i := range kills {
 		w := killed.worker(t)
+		pause := time.Duration(rng.IntN(3000)) * time.Millisecond
+		if i%3 > 0 { // most die at work, some while they start or join
+			w.waitFor(t, "msg=generation")
+			pause /= 3
+		}
 		send()
-		pause := time.Duration(200+rng.IntN(4000)) * time.Millisecond
 		time.Sleep(pause)
 		w.kill(t)
 		if i%10 == 9 {
@@ -74,7 +78,7 @@ func TestKill(t *testing.T) {
 		send()
 		var second *process
 		if name == failpoint.OnRebalance {
-			w.waitFor(t, "generation") // it must have partitions to lose some
+			w.waitFor(t, "msg=generation") // it must have partitions to lose some
 			second = killed.worker(t)
 		}
 		send()
@@ -109,7 +113,8 @@ func killInput(t *testing.T, rng *rand.Rand, n int) (chunks [][]stream.Record, c
 		}
 		chunks[i] = append(chunks[i], r)
 		if rng.IntN(20) == 0 {
-			chunks[rng.IntN(n)] = append(chunks[rng.IntN(n)], r)
+			again := rng.IntN(n)
+			chunks[again] = append(chunks[again], r)
 		}
 	}
 	gen := newCorpus(rng.Uint64())
@@ -217,7 +222,7 @@ func (d *deployment) worker(t *testing.T, env ...string) *process {
 }
 
 // settled waits until so many sessions are closed and nothing changes any more.
-func (d *deployment) settled(t *testing.T, closed int) warehouse.Tables {
+func (d *deployment) settled(t *testing.T, worker *process, closed int) warehouse.Tables {
 	t.Helper()
 	var last warehouse.Tables
 	for deadline := time.Now().Add(2 * time.Minute); ; {
@@ -227,7 +232,7 @@ func (d *deployment) settled(t *testing.T, closed int) warehouse.Tables {
 		}
 		last = now
 		if time.Now().After(deadline) {
-			t.Fatalf("%d sessions are closed after two minutes, want %d", len(now["sessions"]), closed)
+			t.Fatalf("%d sessions are closed after two minutes, want %d\n%s", len(now["sessions"]), closed, worker.output())
 		}
 		time.Sleep(3 * time.Second)
 	}
