@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"sync"
@@ -38,6 +39,9 @@ func (a *app) demoCommand() *cobra.Command {
 			opt, err := input.options()
 			if err != nil {
 				return err
+			}
+			if a.config.Log.Level == "info" {
+				a.log = a.newLog(slog.LevelError) // the summary says what a newcomer wants to know
 			}
 			return a.demo(c.Context(), args, opt, once)
 		},

@@ -19,13 +19,20 @@ import (
 )
 
 func (a *app) doctorCommand() *cobra.Command {
-	return &cobra.Command{
+	var acknowledge string
+	c := &cobra.Command{
 		Use:     "doctor",
 		Short:   "Check everything Tingke depends on and say how to mend what is missing",
-		Long:    "Checks the folder and key, the embedded engine's library, the store and its schema, the broker and its topic, the\nmodels and the rule packs. Ends with 1 where a check fails.",
-		Example: "  tingke doctor\n  tingke doctor --json",
+		Long: "Checks the folder and key, the embedded engine's library, the store and its schema, messages that Kafka deleted before\n" +
+			"they were read, the broker and its topic, the models and the rule packs. Ends with 1 where a check fails.",
+		Example: "  tingke doctor\n  tingke doctor --json\n  tingke doctor --acknowledge-lost \"duty engineer\"",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if acknowledge != "" {
+				if err := a.acknowledgeLost(c.Context(), acknowledge); err != nil {
+					return err
+				}
+			}
 			checks := a.doctor(c.Context())
 			failed := 0
 			for _, ch := range checks {
@@ -53,6 +60,21 @@ func (a *app) doctorCommand() *cobra.Command {
 			return nil
 		},
 	}
+	c.Flags().StringVar(&acknowledge, "acknowledge-lost", "", "acknowledge, in this name, all messages reported as lost; workers are then ready again")
+	return c
+}
+
+func (a *app) acknowledgeLost(ctx context.Context, by string) (err error) {
+	s, err := a.openStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	n, err := s.AcknowledgeLost(ctx, by)
+	if err == nil {
+		fmt.Fprintf(a.err, "%d lost ranges acknowledged\n", n)
+	}
+	return err
 }
 
 // check is the result of one check of `tingke doctor`.
@@ -95,7 +117,9 @@ func (a *app) doctor(ctx context.Context) []check {
 		if a.config.ClickHouse.DSN != "" {
 			fix = "check clickhouse.dsn (CLICKHOUSE_DSN), the server and its rights"
 		}
-		add("store", fix, func() (string, error) { return a.checkStore(ctx) })
+		if add("store", fix, func() (string, error) { return a.checkStore(ctx) }) {
+			add("lost", "find out why Kafka deleted them (retention), then: tingke doctor --acknowledge-lost NAME", func() (string, error) { return a.checkLost(ctx) })
+		}
 	}
 	fix := "end the process that holds DIR/broker.lock, or choose another --dir"
 	if len(a.config.Kafka.Brokers) > 0 {
@@ -158,6 +182,23 @@ func (a *app) checkStore(ctx context.Context) (detail string, err error) {
 		return "", fmt.Errorf("ClickHouse %s answers, but %d of %d sessions have no analysis of their last state: run tingke run until it is idle", version, behind, sessions)
 	}
 	return fmt.Sprintf("ClickHouse %s, schema up to date, %d sessions", version, sessions), nil
+}
+
+func (a *app) checkLost(ctx context.Context) (detail string, err error) {
+	s, err := a.openStore(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	lost, err := s.UnacknowledgedLost(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(lost) > 0 {
+		l := lost[0]
+		return "", fmt.Errorf("Kafka deleted messages before they were read: %d ranges, the first %s partition %d offsets %d to %d", len(lost), l.Topic, l.Partition, l.From, l.To)
+	}
+	return "no messages lost", nil
 }
 
 func (a *app) checkBroker(ctx context.Context) (detail string, err error) {

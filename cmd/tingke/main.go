@@ -99,12 +99,7 @@ func (a *app) command() *cobra.Command {
 				return err
 			}
 			a.config = c
-			opts := &slog.HandlerOptions{Level: logLevels[c.Log.Level]}
-			if c.Log.Format == "json" {
-				a.log = slog.New(slog.NewJSONHandler(a.err, opts))
-			} else {
-				a.log = slog.New(slog.NewTextHandler(a.err, opts))
-			}
+			a.log = a.newLog(logLevels[c.Log.Level])
 			return nil
 		},
 	}
@@ -117,6 +112,15 @@ func (a *app) command() *cobra.Command {
 	})
 	root.AddCommand(a.commands()...)
 	return root
+}
+
+// newLog makes a log of the configured format on standard error.
+func (a *app) newLog(level slog.Level) *slog.Logger {
+	opts := &slog.HandlerOptions{Level: level}
+	if a.config.Log.Format == "json" {
+		return slog.New(slog.NewJSONHandler(a.err, opts))
+	}
+	return slog.New(slog.NewTextHandler(a.err, opts))
 }
 
 // codeVersion is the revision the binary was built from.

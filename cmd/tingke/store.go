@@ -40,6 +40,12 @@ func (s *store) StoredVersions(ctx context.Context, ids []string) (map[string]st
 	return out, nil
 }
 
+// UnacknowledgedLostRanges implements stream.LostCounter.
+func (s *store) UnacknowledgedLostRanges(ctx context.Context) (int, error) {
+	lost, err := s.UnacknowledgedLost(ctx)
+	return len(lost), err
+}
+
 // Write implements stream.Store.
 func (s *store) Write(ctx context.Context, b stream.Batch) error {
 	var w warehouse.Batch

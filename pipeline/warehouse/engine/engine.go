@@ -130,7 +130,7 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	e.closing, e.shut = context.WithCancelCause(context.Background())
 	e.pool = newPool(e, opts.Conns)
 	running.path = path
-	e.log.Info("engine started", "path", path, "library", goString(lib.version()), "memory_bytes", opts.MemoryBytes, "took", time.Since(start))
+	e.log.Debug("engine started", "path", path, "library", goString(lib.version()), "memory_bytes", opts.MemoryBytes, "took", time.Since(start))
 	return e, nil
 }
 
@@ -193,7 +193,7 @@ func (e *Engine) Close() error {
 		running.Lock()
 		running.path = ""
 		running.Unlock()
-		e.log.Info("engine stopped", "path", e.opts.Path)
+		e.log.Debug("engine stopped", "path", e.opts.Path)
 	})
 	return nil
 }
