@@ -3,10 +3,9 @@ package dashboards
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
-
-	"net/http"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"golang.org/x/sync/errgroup"
