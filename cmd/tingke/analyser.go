@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/tingke/tingke/nlp"
 	"github.com/tingke/tingke/nlp/mask"
+	"github.com/tingke/tingke/nlp/textnorm"
 	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/rules"
@@ -26,11 +27,17 @@ func (a *app) newRules(packs []string) (*rules.Set, error) {
 	for i, p := range packs {
 		sources[i] = rules.Find(p)
 	}
-	set, err := rules.Load(sources...)
+	set, err := loadRules(sources...)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
 	return set, nil
+}
+
+// loadRules compiles packs; their words are normalised as the texts are, so that a pack may be written in traditional
+// characters or full width.
+func loadRules(sources ...rules.Source) (*rules.Set, error) {
+	return rules.LoadWith(rules.Options{Normalise: func(s string) string { return textnorm.Normalise(s).Text }}, sources...)
 }
 
 // newAnalyser joins the language stages and the rules to the pure function that analyses sessions.

@@ -33,7 +33,7 @@ func (a *app) analyzeCommand() *cobra.Command {
 			if len(args) == 0 {
 				args = []string{"-"}
 			}
-			opt, err := input.options()
+			opt, err := input.options(a.config)
 			if err != nil {
 				return err
 			}

@@ -32,7 +32,7 @@ func (a *app) batchCommand() *cobra.Command {
 		Example: "  tingke batch testdata/transcripts\n  tingke batch --map qianniu.yaml export.xlsx --shop 花漾美妆旗舰店",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			opt, err := input.options()
+			opt, err := input.options(a.config)
 			if err != nil {
 				return err
 			}

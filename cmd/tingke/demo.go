@@ -36,7 +36,7 @@ func (a *app) demoCommand() *cobra.Command {
 			"after the summary. Nothing needs to be installed and nothing leaves the machine.",
 		Example: "  tingke demo\n  tingke demo --once --json\n  tingke demo ~/exports --map qianniu.yaml",
 		RunE: func(c *cobra.Command, args []string) error {
-			opt, err := input.options()
+			opt, err := input.options(a.config)
 			if err != nil {
 				return err
 			}

@@ -21,8 +21,8 @@ import (
 func (a *app) doctorCommand() *cobra.Command {
 	var acknowledge string
 	c := &cobra.Command{
-		Use:     "doctor",
-		Short:   "Check everything Tingke depends on and say how to mend what is missing",
+		Use:   "doctor",
+		Short: "Check everything Tingke depends on and say how to mend what is missing",
 		Long: "Checks the folder and key, the embedded engine's library, the store and its schema, messages that Kafka deleted before\n" +
 			"they were read, the broker and its topic, the models and the rule packs. Ends with 1 where a check fails.",
 		Example: "  tingke doctor\n  tingke doctor --json\n  tingke doctor --acknowledge-lost \"duty engineer\"",

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -28,8 +29,12 @@ func (f *inputFlags) register(c *cobra.Command) {
 	c.Flags().StringVar(&f.defaults.Source, "source", "", "source of sessions that name none")
 }
 
-func (f *inputFlags) options() (intake.Options, error) {
-	opt := intake.Options{Format: f.format, Session: f.defaults}
+func (f *inputFlags) options(c *Config) (intake.Options, error) {
+	zone, err := time.LoadLocation(c.Timezone)
+	if err != nil {
+		return intake.Options{}, err
+	}
+	opt := intake.Options{Format: f.format, Session: f.defaults, Location: zone}
 	if f.mapFile != "" {
 		m, err := intake.ReadColumnMap(f.mapFile)
 		if err != nil {

@@ -26,7 +26,7 @@ func (a *app) importCommand() *cobra.Command {
 		Example: "  tingke import agents testdata/agents.csv",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) (err error) {
-			opt, err := input.options()
+			opt, err := input.options(a.config)
 			if err != nil {
 				return err
 			}

@@ -24,7 +24,7 @@ func (a *app) sendCommand() *cobra.Command {
 		Example: "  tingke send testdata/transcripts\n  KAFKA_BROKERS=kafka:9092 tingke send --map qianniu.yaml export.xlsx",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
-			opt, err := input.options()
+			opt, err := input.options(a.config)
 			if err != nil {
 				return err
 			}
