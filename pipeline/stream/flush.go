@@ -287,7 +287,16 @@ func unanalysed(t *schemas.Transcript) *schemas.Analysis {
 		Turns:    make([]schemas.AnalysedTurn, len(t.Turns)),
 		Coverage: append([]schemas.CoverageNote{{What: "analysis", Why: WhyPanic}}, t.Notes...),
 	}
+	a.Facts.Turns = len(t.Turns)
 	for i := range t.Turns {
+		switch t.Turns[i].Role {
+		case schemas.Customer:
+			a.Facts.CustomerTurns++
+		case schemas.Agent:
+			a.Facts.AgentTurns++
+		case schemas.Bot:
+			a.Facts.BotTurns++
+		}
 		a.Turns[i] = schemas.AnalysedTurn{TranscriptTurn: t.Turns[i], Emotion: schemas.Neutral}
 		a.Turns[i].Scores[schemas.Neutral] = 1
 	}

@@ -21,6 +21,7 @@ type metrics struct {
 	storeErrors prometheus.Counter
 	commits     *prometheus.CounterVec // by result: ok, stale, error
 	evictions   prometheus.Counter
+	split       prometheus.Counter
 	flush       prometheus.Histogram
 	lag         *prometheus.GaugeVec // by partition
 	partitions  prometheus.Gauge
@@ -53,6 +54,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 		storeErrors: counter("store_errors_total", "Calls of the store that failed and were repeated."),
 		commits:     vector("commits_total", "Offset commits: ok, stale (the generation is over) or error.", "result"),
 		evictions:   counter("evictions_total", "Open sessions put out of memory to keep its bound."),
+		split:       counter("split_sessions_total", "Messages of a session whose message before came from another partition."),
 		flush: prometheus.NewHistogram(prometheus.HistogramOpts{Namespace: "tingke", Subsystem: "stream", Name: "flush_seconds",
 			Help: "Time to read, analyse and write one batch.", Buckets: prometheus.ExponentialBuckets(0.005, 2, 14)}),
 		lag: prometheus.NewGaugeVec(prometheus.GaugeOpts{Namespace: "tingke", Subsystem: "stream", Name: "lag_messages",
@@ -67,7 +69,7 @@ func newMetrics(r prometheus.Registerer) (*metrics, error) {
 	}
 	for _, c := range []prometheus.Collector{
 		m.messages, m.turns, m.sessions, m.ends, m.deadLetters, m.lostRanges, m.resets, m.panics, m.generations, m.joinErrors,
-		m.storeErrors, m.commits, m.evictions, m.flush, m.lag, m.partitions, m.memory, m.open, m.uncommitted,
+		m.storeErrors, m.commits, m.evictions, m.split, m.flush, m.lag, m.partitions, m.memory, m.open, m.uncommitted,
 	} {
 		if err := r.Register(c); err != nil {
 			return nil, fmt.Errorf("stream: metrics: %w", err)

@@ -12,7 +12,6 @@ import (
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/semaphore"
 
-	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/failpoint"
 )
 
@@ -33,8 +32,10 @@ type processor struct {
 	side    side
 	counts  Counts // not yet added to the worker's
 	swept   time.Time
-	ending  []*endRequest
-	target  chan poll // the ends of the log at the time of the first of ending
+	// splitSaid is when it was last said that producers do not key by session.
+	splitSaid time.Time
+	ending    []*endRequest
+	target    chan poll // the ends of the log at the time of the first of ending
 }
 
 // partition is what the processor knows of a partition.
@@ -67,12 +68,6 @@ func (s *side) size() int { return len(s.orders) + len(s.ratings) + len(s.bad) +
 
 // maxSideBytes bounds the dead letters that wait for a flush.
 const maxSideBytes = 16 << 20
-
-// poll is a look at the log.
-type poll struct {
-	at    time.Time
-	spans map[int]span
-}
 
 func newProcessor(w *Worker, gen *kafka.Generation, assigned []kafka.PartitionAssignment, leave func(), stop context.CancelCauseFunc) *processor {
 	p := &processor{
@@ -254,7 +249,9 @@ func (p *processor) take(it *item) {
 	}
 	switch {
 	case it.state != nil:
-		p.table.add(it.state, r, part, now)
+		if !p.table.add(it.state, r, part, now) {
+			p.split(it.state.SessionID)
+		}
 		return
 	case it.order != nil:
 		p.side.orders = append(p.side.orders, *it.order)
@@ -270,6 +267,16 @@ func (p *processor) take(it *item) {
 		p.w.metrics.deadLetters.Inc()
 	}
 	p.side.refs = append(p.side.refs, r)
+}
+
+// split says that messages of one session come from several partitions. Here they meet in one worker; in two workers the
+// one that writes last would hide what the other wrote.
+func (p *processor) split(sessionID string) {
+	p.w.metrics.split.Inc()
+	if time.Since(p.splitSaid) >= time.Minute {
+		p.splitSaid = time.Now()
+		p.w.o.Log.Error("messages of one session come from several partitions: produce them with session_id as the key, or they can be lost with several workers", "session_id", sessionID)
+	}
 }
 
 func (p *processor) lose(l *LostRange) {
@@ -355,210 +362,6 @@ func (p *processor) evict(work context.Context) {
 			p.table.drop(s)
 			p.w.metrics.evictions.Inc()
 		}
-	}
-}
-
-// sweep ends idle sessions that are not in memory: they were put out of it, or their worker is gone.
-func (p *processor) sweep(work context.Context, now time.Time) {
-	finder, ok := p.w.o.Store.(OpenSessions)
-	if !ok || now.Sub(p.swept) < max(p.w.o.Idle/30, p.w.o.FlushEvery) {
-		return
-	}
-	p.swept = now
-	oldest := now
-	for _, part := range p.parts {
-		if part.passed.Before(oldest) {
-			oldest = part.passed
-		}
-	}
-	if oldest.IsZero() {
-		return
-	}
-	p.endStored(work, finder, oldest.Add(-p.w.o.Idle))
-}
-
-// endStored queues the synthetic end of stored open sessions that have rested since before, and says how many.
-func (p *processor) endStored(work context.Context, finder OpenSessions, before time.Time) int {
-	var parts []int32
-	for _, id := range p.partitionIDs() {
-		parts = append(parts, int32(id))
-	}
-	var ids []string
-	err := p.retry(work, "find open sessions", func(ctx context.Context) (err error) {
-		ids, err = finder.OpenSessions(ctx, p.w.o.Kafka.Topic, parts, before, p.w.o.FlushSessions)
-		return err
-	})
-	if err != nil {
-		return 0
-	}
-	n := 0
-	for _, id := range ids {
-		if p.table.sessions[id] != nil {
-			continue // in memory it has its own clock
-		}
-		e := p.table.entry(id, time.Now())
-		e.state = &assemble.State{SessionID: id}
-		e.end, e.joined = true, true
-		p.table.queue(e)
-		n++
-	}
-	return n
-}
-
-// takeRequests begins to end the input: it asks for the ends of the log as they are now.
-func (p *processor) takeRequests(ctx context.Context) {
-	rs := p.w.takeRequests()
-	if len(rs) == 0 {
-		return
-	}
-	p.ending = append(p.ending, rs...)
-	for _, part := range p.parts {
-		part.endTarget = -1
-	}
-	target := make(chan poll, 1)
-	p.target = target
-	ids := p.partitionIDs()
-	go func() { // ends with the generation
-		for {
-			at := time.Now()
-			spans, err := p.w.spans(ctx, ids)
-			if err == nil {
-				target <- poll{at: at, spans: spans}
-				return
-			}
-			p.w.o.Log.Warn("cannot see the end of the input, trying again", "error", err)
-			if pause(ctx, 200*time.Millisecond) != nil {
-				return
-			}
-		}
-	}()
-}
-
-func (p *processor) inputEnded() bool {
-	now := time.Now()
-	for _, part := range p.parts {
-		if part.endTarget < 0 || !p.reached(part, part.endTarget, part.endAt, now) {
-			return false
-		}
-	}
-	return true
-}
-
-// endInput ends all open sessions of the partitions, writes and commits everything.
-func (p *processor) endInput(work context.Context) {
-	for _, e := range p.table.sessions {
-		e.end = true
-		p.table.queue(e)
-	}
-	err := p.flush(work, p.table.takeReady())
-	if finder, ok := p.w.o.Store.(OpenSessions); ok && err == nil {
-		// All that is open now was put out of memory, or is of a worker before.
-		for err == nil && p.endStored(work, finder, time.Now().Add(time.Hour)) > 0 {
-			err = p.flush(work, p.table.takeReady())
-		}
-	}
-	if err != nil {
-		return // the generation is over; the next one answers
-	}
-	for _, part := range p.parts {
-		if part.offsets.committable() != part.committed {
-			p.w.o.Log.Info("the end of the input is not committed yet, trying again", "partition", part.id)
-			_ = pause(work, 100*time.Millisecond)
-			return
-		}
-	}
-	p.settle()
-	for _, r := range p.ending {
-		r.answer(p.w.Counts(), nil)
-	}
-	p.ending = nil
-}
-
-// reached says whether an end of the log, seen at a time, is processed. Where the log ends in transaction markers,
-// which no reader shows, a long silence has to do.
-func (p *processor) reached(part *partition, end int64, at, now time.Time) bool {
-	const silence = 10 * time.Second
-	return part.offsets.next >= end || len(p.items) == 0 && now.Sub(at) >= silence && now.Sub(part.lastItem) >= silence &&
-		p.readers[part.id].silent(now, silence)
-}
-
-// polled takes in a look at the log.
-func (p *processor) polled(l poll) {
-	for id, s := range l.spans {
-		part := p.parts[id]
-		part.logEnd = s.last
-		if part.target < 0 {
-			part.target, part.targetAt = s.last, l.at
-		}
-	}
-}
-
-// poller looks at the log now and then: it measures the lag, and notices what kafka-go's reader does not tell, a topic
-// made anew and partitions added.
-func (p *processor) poller(ctx context.Context) {
-	ids := p.partitionIDs()
-	known, gone := max(int(p.w.known.Load()), slices.Max(ids)+1), false
-	before := map[int]int64{}
-	for {
-		at := time.Now()
-		spans, err := p.w.spans(ctx, ids)
-		n := 0
-		if err == nil {
-			n, err = p.w.partitionCount(ctx)
-		}
-		switch {
-		case ctx.Err() != nil:
-			return
-		case err != nil:
-			gone = gone || errors.Is(err, kafka.UnknownTopicOrPartition)
-			p.w.setKafka(err)
-			p.w.o.Log.Warn("cannot see the log", "topic", p.w.o.Kafka.Topic, "error", err)
-		default:
-			p.w.setKafka(nil)
-			if n > known || n > 0 && n <= slices.Max(ids) {
-				p.w.o.Log.Warn("the number of partitions has changed: joining the group again", "topic", p.w.o.Kafka.Topic, "was", known, "is", n)
-				p.leave()
-				return
-			}
-			for id, s := range spans {
-				p.look(id, s, gone, before)
-			}
-			gone = false
-			p.w.countLost(ctx)
-			select {
-			case p.polls <- poll{at, spans}:
-			case <-ctx.Done():
-				return
-			}
-		}
-		if pause(ctx, p.w.o.PollEvery) != nil {
-			return
-		}
-	}
-}
-
-// look compares a reader's place with the log.
-func (p *processor) look(id int, s span, gone bool, before map[int]int64) {
-	r := p.readers[id]
-	next := r.progress.Load()
-	var j jump
-	switch {
-	case gone:
-		// It was missing and is there again: whatever it holds now, it is another log. Reading too much does no harm.
-		j = jump{to: s.first, restart: true}
-	case next > s.last:
-		j = jump{to: s.first, restart: true}
-	case next < s.first && before[id] == next && r.fetching.Load():
-		// Nothing comes although the reader waits, and what it waits for is deleted.
-		j = jump{to: s.first}
-	default:
-		before[id] = next
-		return
-	}
-	before[id] = -1
-	select {
-	case r.jump <- j:
-	default: // it has not taken the one before
 	}
 }
 

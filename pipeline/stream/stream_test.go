@@ -264,9 +264,7 @@ func TestIdleSessionsEnd(t *testing.T) {
 		s := store.sessions()
 		return s["gone"].Closed() && s["idle"] != nil && s["idle"].Closed()
 	})
-	if c := w.Counts(); c.Ended != 2 {
-		t.Errorf("counts %+v", c)
-	}
+	eventually(t, "both are counted", func() bool { return w.Counts().Ended == 2 })
 	// A late turn of a session that has ended is written without waiting for an end.
 	send(t, b, turnLine("idle", 2))
 	eventually(t, "the late turn is written", func() bool { return len(store.sessions()["idle"].Turns) == 2 })

@@ -64,11 +64,12 @@ func (t *table) entry(id string, now time.Time) *entry {
 	return e
 }
 
-// add joins the state of one message.
-func (t *table) add(s *assemble.State, r ref, part *partition, now time.Time) {
+// add joins the state of one message and says whether the one before it came from the same partition.
+func (t *table) add(s *assemble.State, r ref, part *partition, now time.Time) (samePartition bool) {
 	e := t.entry(s.SessionID, now)
 	isNew := e.state == nil && len(e.pending) == 0
 	t.order.MoveToBack(e.place)
+	samePartition = e.part == nil || e.part == part
 	e.touched, e.part = now, part
 	if len(e.refs) == 0 {
 		e.since = now
@@ -87,6 +88,7 @@ func (t *table) add(s *assemble.State, r ref, part *partition, now time.Time) {
 	case isNew:
 		t.fresh = append(t.fresh, e)
 	}
+	return samePartition
 }
 
 // queue has a session written at the next flush.
