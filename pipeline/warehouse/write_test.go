@@ -156,6 +156,10 @@ func TestTheGreaterVersionWins(t *testing.T) {
 		if got := one[string](t, w, "SELECT emotion_end FROM sessions"); got != "new" {
 			t.Errorf("the %s analysis is shown", got)
 		}
+		states, err := w.LoadStates(ctx, []string{"s"})
+		if err != nil || len(states) != 1 || !reflect.DeepEqual(states["s"], state(1, 3)) {
+			t.Errorf("states %+v, %v", states, err)
+		}
 		a, err := w.AnalysisVersions(ctx, []string{"s", "t"})
 		if want := map[string][]AnalysisVersion{"s": {{0, 30}}}; err != nil || !reflect.DeepEqual(a, want) {
 			t.Errorf("analyses %v, %v, want %v", a, err, want)
@@ -164,6 +168,20 @@ func TestTheGreaterVersionWins(t *testing.T) {
 	check()
 	mustExec(t, w, "OPTIMIZE TABLE transcripts FINAL", "OPTIMIZE TABLE analyses FINAL")
 	check()
+}
+
+func TestStatesOfOneVersionAreJoined(t *testing.T) {
+	ctx := context.Background()
+	w := migrated(t)
+	for _, seen := range [][]assemble.Element{{4, 8}, {4, 12}} {
+		if err := w.Write(ctx, Batch{States: []*assemble.State{{SessionID: "s", Seen: seen}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := w.LoadStates(ctx, []string{"s"})
+	if err != nil || !slices.Equal(got["s"].Seen, []assemble.Element{4, 8, 12}) {
+		t.Errorf("seen %v, %v, want what either has", got["s"].Seen, err)
+	}
 }
 
 func TestOrdersAndRatingsDoNotDependOnArrival(t *testing.T) {

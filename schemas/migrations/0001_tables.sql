@@ -12,6 +12,8 @@ CREATE TABLE IF NOT EXISTS settings (
 ) ENGINE = {{replicated}}ReplacingMergeTree(at) ORDER BY name
 COMMENT 'Settings that the views depend on';
 
+-- Read by scattered session_id before every write: small granules and blocks (1,000 known states among 200,000 load at
+-- two thirds of the cost).
 CREATE TABLE IF NOT EXISTS transcripts (
     session_id      String COMMENT 'Session',
     version         UInt64 COMMENT 'revision << 20 | number of distinct messages seen; the greatest wins',
@@ -60,7 +62,7 @@ CREATE TABLE IF NOT EXISTS transcripts (
     offset_max      Int64 COMMENT 'Greatest Kafka offset of the messages',
     written_at      DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When the row was written'
 ) ENGINE = {{replicated}}ReplacingMergeTree(version) ORDER BY session_id
-SETTINGS index_granularity = 128, fsync_after_insert = {{fsync}}, fsync_part_directory = {{fsync}}
+SETTINGS index_granularity = 128, min_compress_block_size = 4096, max_compress_block_size = 16384, fsync_after_insert = {{fsync}}, fsync_part_directory = {{fsync}}
 COMMENT 'What is known of each session, masked: the set union of its messages. Its row is the commit record of a write';
 
 CREATE TABLE IF NOT EXISTS analyses (
@@ -174,7 +176,7 @@ CREATE TABLE IF NOT EXISTS analyses (
     offset_max          Int64 COMMENT 'Greatest Kafka offset of the messages',
     written_at          DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'When the row was written'
 ) ENGINE = {{replicated}}ReplacingMergeTree(version) ORDER BY (session_id, run_id)
-SETTINGS index_granularity = 1024, fsync_after_insert = {{fsync}}, fsync_part_directory = {{fsync}}
+SETTINGS index_granularity = 256, fsync_after_insert = {{fsync}}, fsync_part_directory = {{fsync}}
 COMMENT 'Analysed sessions: one row holds everything found in one session, so it is replaced as a whole';
 
 CREATE TABLE IF NOT EXISTS order_rows (
