@@ -60,7 +60,7 @@ func (a *app) analyze(ctx context.Context, paths []string, opt intake.Options, p
 	readErr := eachLine(ctx, paths, opt, func(l *line) error {
 		if l.err != nil {
 			bad++
-			fmt.Fprintf(a.err, "%s: %v\n", l.place(), l.err)
+			fmt.Fprintln(a.err, l.problem())
 			return nil
 		}
 		sessions.add(l.msg)

@@ -72,7 +72,7 @@ func (a *app) batch(ctx context.Context, s stream.Store, paths []string, opt int
 			fmt.Fprintf(a.err, "\r%s: %d messages, %d sessions written ", l.place(), n.Messages, n.Written)
 		}
 		if l.err != nil {
-			fmt.Fprintf(a.err, "%s: %v\n", l.place(), l.err)
+			fmt.Fprintln(a.err, l.problem())
 			return w.AddBad(ctx, fileDeadLetter(l, m))
 		}
 		return w.Add(ctx, l.msg)

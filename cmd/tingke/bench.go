@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -61,6 +62,7 @@ func (a *app) benchCommand() *cobra.Command {
 	p.Flags().IntVar(&o.sessions, "sessions", 6000, "sessions per round (about 15 turns each)")
 	p.Flags().IntVar(&o.rounds, "rounds", 3, "rounds of floor and full")
 	p.Flags().IntVar(&o.rules, "rules", 200, "generated rules, beside the standard pack")
+	p.Flags().StringVar(&o.profile, "profile", "", "write a CPU profile of the full path to this file (go tool pprof)")
 	p.Flags().Uint64Var(&o.seed, "seed", 1, "seed of the generated sessions and rules")
 	c.AddCommand(p)
 	return c
@@ -69,6 +71,7 @@ func (a *app) benchCommand() *cobra.Command {
 type benchOptions struct {
 	sessions, rounds, rules int
 	seed                    uint64
+	profile                 string
 }
 
 // benchResult is what `bench pipeline --json` prints.
@@ -142,13 +145,17 @@ func (a *app) benchPipeline(ctx context.Context, o benchOptions) (result *benchR
 		if err != nil {
 			return nil, err
 		}
+		stopProfile, err := startProfile(o.profile, round)
+		if err != nil {
+			return nil, err
+		}
 		full, err := timed(turns, func() error {
 			return benchFull(ctx, batch.Options{
 				Store: s, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: mask.New(key, mask.Options{}).Message,
 				FlushSessions: a.config.Stream.FlushSessions, Memory: int(a.config.Stream.Memory),
 			}, lines)
 		})
-		if err != nil {
+		if err := errors.Join(err, stopProfile()); err != nil {
 			return nil, err
 		}
 		floors, fulls = append(floors, floor), append(fulls, full)
@@ -172,6 +179,24 @@ func (a *app) benchPipeline(ctx context.Context, o benchOptions) (result *benchR
 		r.EngineMB = float64(bytes>>10) / 1024
 	}
 	return r, nil
+}
+
+// startProfile profiles the last of the rounds it is called for; each call replaces the file.
+func startProfile(path string, round int) (stop func() error, err error) {
+	if path == "" {
+		return func() error { return nil }, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, fmt.Errorf("cannot write the profile of round %d: %w", round+1, err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() error {
+		pprof.StopCPUProfile()
+		return f.Close()
+	}, nil
 }
 
 // timed gives turns per second.

@@ -57,6 +57,15 @@ type line struct {
 // place names the line for people: file:line.
 func (l *line) place() string { return fmt.Sprintf("%s:%d", l.file, l.line) }
 
+// problem says where the line is and what is wrong with it.
+func (l *line) problem() string {
+	var placed *intake.Error // names the place itself
+	if errors.As(l.err, &placed) {
+		return l.err.Error()
+	}
+	return l.place() + ": " + l.err.Error()
+}
+
 // eachLine calls f for every line of the files and folders, in order. A line that is no message is passed with its err;
 // a file that cannot be opened, or breaks off, ends the walk with an error after what could be read of it.
 func eachLine(ctx context.Context, paths []string, opt intake.Options, f func(*line) error) error {

@@ -81,7 +81,7 @@ func (a *app) send(ctx context.Context, kafka stream.KafkaConfig, paths []string
 	err = eachLine(ctx, paths, opt, func(l *line) error {
 		if l.raw == nil {
 			n.Rejected++
-			fmt.Fprintf(a.err, "%s: %v\n", l.place(), l.err)
+			fmt.Fprintln(a.err, l.problem())
 			return nil
 		}
 		if each != nil {
