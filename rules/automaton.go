@@ -285,8 +285,3 @@ func (a *automaton) classAt(text string, i int) (uint16, int) {
 	r, size := utf8.DecodeRuneInString(text[i:])
 	return a.class(r), size
 }
-
-// bytes is the memory the automaton holds.
-func (a *automaton) bytes() int {
-	return len(a.low)*2 + len(a.base)*4*5 + len(a.length)*4 + len(a.pairs)*8 + len(a.single)
-}

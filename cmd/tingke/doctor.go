@@ -196,7 +196,7 @@ func (a *app) checkLost(ctx context.Context) (detail string, err error) {
 	}
 	if len(lost) > 0 {
 		l := lost[0]
-		return "", fmt.Errorf("Kafka deleted messages before they were read: %d ranges, the first %s partition %d offsets %d to %d", len(lost), l.Topic, l.Partition, l.From, l.To)
+		return "", fmt.Errorf("messages were deleted by Kafka before they were read: %d ranges, the first %s partition %d offsets %d to %d", len(lost), l.Topic, l.Partition, l.From, l.To)
 	}
 	return "no messages lost", nil
 }

@@ -4,7 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/url"
+	"regexp"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/tingke/tingke/schemas"
 )
@@ -191,7 +194,7 @@ func (m *Masker) Raw(raw []byte) string {
 	d.UseNumber()
 	var tree map[string]any
 	if err := d.Decode(&tree); err != nil || d.More() {
-		return m.broken(text)
+		return m.broken(unescape(text))
 	}
 	m.rawObject(tree)
 	var b bytes.Buffer
@@ -201,6 +204,21 @@ func (m *Masker) Raw(raw []byte) string {
 		return m.broken(text)
 	}
 	return strings.TrimSuffix(b.String(), "\n")
+}
+
+// escape is a JSON escape of one UTF-16 unit.
+var escape = regexp.MustCompile(`\\u[0-9a-fA-F]{4}`)
+
+// unescape shows what broken JSON says behind its \u escapes, or a telephone number written so would not be seen.
+// Controls, quotes, backslashes and surrogates stay escaped.
+func unescape(text string) string {
+	return escape.ReplaceAllStringFunc(text, func(s string) string {
+		n, err := strconv.ParseUint(s[2:], 16, 16)
+		if r := rune(n); err == nil && r >= ' ' && r != '"' && r != '\\' && utf8.ValidRune(r) {
+			return string(r)
+		}
+		return s
+	})
 }
 
 func (m *Masker) rawObject(o map[string]any) {

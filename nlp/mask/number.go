@@ -81,8 +81,6 @@ func (g *group) join(v *view, i int) bool {
 	return true
 }
 
-func (g *group) text() string { return string(g.digits[:g.len]) }
-
 // uniform says whether every group but the last has the given size and the last at most that.
 func (g *group) uniform(size int) bool {
 	for i, n := range g.sizes[:g.n] {

@@ -1,12 +1,6 @@
 package mention
 
-import (
-	"github.com/tingke/tingke/nlp/cue"
-	"github.com/tingke/tingke/schemas"
-)
-
-// aspects is the number of aspects.
-var aspects = len(schemas.Aspects)
+import "github.com/tingke/tingke/nlp/cue"
 
 const maxAspects = 12
 

@@ -27,7 +27,6 @@ type tableReader struct {
 	cut   error // what ended the table early
 	b     *builder
 	next1 *groupRow // the row read beyond the end of a session
-	buf   []byte
 }
 
 // newTableReader reads the header of a table and binds the map to it.
@@ -255,7 +254,6 @@ type builder struct {
 	open    bool
 	group   string
 	lastKey int64
-	first   int // line of the message's first row
 	meta    schemas.Meta
 	metas   []metaLine // waiting until the first message, in any order of lines
 	turns   []schemas.Turn

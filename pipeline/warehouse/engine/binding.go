@@ -313,8 +313,6 @@ func (s *insertStream) done() (uint64, error) {
 	return s.lib.resultRowsWrite(r.ptr), nil
 }
 
-func (s *insertStream) cancel() { s.lib.insertCancel(s.ptr) }
-
 func (s *insertStream) destroy() {
 	if s.ptr != nil {
 		s.lib.insertDestroy(s.ptr)

@@ -334,7 +334,7 @@ func parseWidth(typ string, depth int) (width, error) {
 		return arrayWidth{args[0]}, nil
 	case name == "LowCardinality" && len(args) == 1:
 		if n, ok := args[0].(nullableWidth); ok { // the dictionary has no null map
-			return lowCardinalityWidth{n.of}, nil
+			return lowCardinalityWidth(n), nil
 		}
 		return lowCardinalityWidth{args[0]}, nil
 	case name == "Map" && len(args) == 2, name == "Nested" && len(args) > 0:

@@ -340,14 +340,6 @@ func (st *statement) findFormat() {
 	}
 }
 
-// word returns the i-th token in capitals, "" for none.
-func (st *statement) word(i int) string {
-	if i >= len(st.tokens) || st.tokens[i].kind != tokWord {
-		return ""
-	}
-	return strings.ToUpper(st.tokens[i].text)
-}
-
 // selects reports whether the statement is a SELECT, which can be streamed.
 func (st *statement) selects() bool {
 	return st.verb == "SELECT" || st.verb == "WITH" || st.verb == "FROM"
