@@ -73,5 +73,5 @@ bench: build ## the pipeline against its floor
 	bin/tingke bench pipeline --json
 
 .PHONY: clean
-clean: ## remove what was built and the demo's data
-	rm -rf bin $(DIR)
+clean: ## remove what was built; the demo's data and key stay in .tingke
+	rm -rf bin

@@ -66,6 +66,9 @@ func (a *app) analyze(ctx context.Context, paths []string, opt intake.Options, p
 		sessions.add(l.msg)
 		return nil
 	})
+	if readErr != nil && len(sessions.order) == 0 {
+		return readErr
+	}
 	out := bufio.NewWriterSize(a.out, 1<<16)
 	report := newAnalysisReport(out, a.json)
 	failing := 0

@@ -49,12 +49,12 @@ func (a *app) batchCommand() *cobra.Command {
 	return c
 }
 
-func (a *app) batch(ctx context.Context, s stream.Store, paths []string, opt intake.Options, packs []string) error {
+func (a *app) batch(ctx context.Context, s *store, paths []string, opt intake.Options, packs []string) error {
 	analyser, err := a.newAnalyser(packs)
 	if err != nil {
 		return err
 	}
-	key, err := a.deploymentKey(true)
+	key, err := a.storeKey(ctx, s)
 	if err != nil {
 		return err
 	}
@@ -115,7 +115,7 @@ func fileDeadLetter(l *line, m *mask.Masker) stream.DeadLetter {
 		masked = strings.ToValidUTF8(masked[:keptRawBytes], "")
 	}
 	return stream.DeadLetter{
-		Topic: "file:" + filepath.Base(l.file), Offset: int64(l.line), Error: l.err.Error(),
+		Topic: "file:" + filepath.Base(l.file), Offset: int64(l.line), Error: m.Raw([]byte(l.err.Error())),
 		RawMasked: masked, SHA256: hex.EncodeToString(sum[:]), At: time.Now().UTC().Truncate(time.Millisecond),
 	}
 }

@@ -90,7 +90,7 @@ func (a *app) demo(ctx context.Context, paths []string, opt intake.Options, once
 	defer func() { err = errors.Join(err, s.Close()) }()
 
 	registry := newRegistry()
-	w, err := a.newWorker(kafkaConfig, s, nil, registry)
+	w, err := a.newWorker(ctx, kafkaConfig, s, nil, registry)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,11 @@
 package main
 
 import (
+	"context"
+	"crypto/hmac"
 	"crypto/rand"
+	"crypto/sha256"
+	"database/sql"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -53,6 +57,39 @@ func (a *app) deploymentKey(create bool) ([]byte, error) {
 		return nil, fmt.Errorf("cannot write the deployment key: %w", err)
 	}
 	return readKey(path)
+}
+
+// storeKey is the deployment's key, made if there is none yet, for work that writes to this store.
+func (a *app) storeKey(ctx context.Context, s *store) ([]byte, error) {
+	key, err := a.deploymentKey(true)
+	if err != nil {
+		return nil, err
+	}
+	return key, s.checkKey(ctx, key)
+}
+
+// checkKey refuses another key than the one the store was filled with: pseudonyms and identities would no longer match
+// and everything sent again would count twice.
+func (s *store) checkKey(ctx context.Context, key []byte) error {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("fingerprint of the deployment key"))
+	mine := hex.EncodeToString(mac.Sum(nil)[:8])
+	var stored string
+	const query = "SELECT value FROM settings FINAL WHERE name = 'key_fingerprint'"
+	err := s.Conn().QueryRow(ctx, query).Scan(&stored)
+	if errors.Is(err, sql.ErrNoRows) {
+		if err := s.Conn().Exec(ctx, "INSERT INTO settings (name, value) VALUES ('key_fingerprint', '"+mine+"')"); err != nil {
+			return err
+		}
+		err = s.Conn().QueryRow(ctx, query).Scan(&stored)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot check the deployment key: %w", err)
+	}
+	if stored != mine {
+		return usagef("this store was filled with another deployment key (fingerprint %s, yours has %s): set TINGKE_KEY, or restore DIR/key, to the first one", stored, mine)
+	}
+	return nil
 }
 
 func readKey(path string) ([]byte, error) {

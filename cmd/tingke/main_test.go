@@ -94,6 +94,16 @@ func TestDemo(t *testing.T) {
 	if out, stderr, code := tingke(t, "", "import", "agents", filepath.Join("..", "..", "testdata", "agents.csv"), "--dir", dir); code != 0 || !strings.Contains(out, "13 agents") {
 		t.Errorf("import: code %d\n%s%s", code, out, stderr)
 	}
+	out, stderr, code = tingke(t, "", "sql", "--json", "--dir", dir, "SELECT session_id, score, shop FROM sessions ORDER BY score, session_id LIMIT 3")
+	if code != 0 || strings.Count(out, "\n") != 3 {
+		t.Errorf("sorting with a limit: code %d %s %s", code, out, stderr)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "key"), []byte(strings.Repeat("another key ", 3)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, stderr, code := tingke(t, "", "demo", "--once", "--dir", dir); code != exitUsage || !strings.Contains(stderr, "another deployment key") {
+		t.Errorf("another key on the same store: code %d %s", code, stderr)
+	}
 	out, _, _ = tingke(t, "", "sql", "--json", "--dir", dir, "SELECT DISTINCT team FROM sessions WHERE has(agent_ids, 'a105') AND length(agent_ids) = 1 ORDER BY team")
 	if out != "{\"team\":\"电商一组\"}\n{\"team\":\"电商二组\"}\n" {
 		t.Errorf("the team of an agent who moved: %q", out)

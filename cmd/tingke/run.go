@@ -40,7 +40,7 @@ func (a *app) runCommand() *cobra.Command {
 			}
 			defer func() { err = errors.Join(err, store.Close()) }()
 			registry := newRegistry()
-			w, err := a.newWorker(kafka, store, packs, registry)
+			w, err := a.newWorker(ctx, kafka, store, packs, registry)
 			if err != nil {
 				return err
 			}
@@ -52,12 +52,12 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 // newWorker makes the stream worker of the configuration.
-func (a *app) newWorker(kafka stream.KafkaConfig, store stream.Store, packs []string, registry prometheus.Registerer) (*stream.Worker, error) {
+func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *store, packs []string, registry prometheus.Registerer) (*stream.Worker, error) {
 	analyser, err := a.newAnalyser(packs)
 	if err != nil {
 		return nil, err
 	}
-	key, err := a.deploymentKey(true)
+	key, err := a.storeKey(ctx, store)
 	if err != nil {
 		return nil, err
 	}

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -33,6 +35,9 @@ func (a *app) sendCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := topicExists(ctx, kafka); err != nil {
+				return errors.Join(err, release())
+			}
 			sent, sendErr := a.send(ctx, kafka, args, opt, nil)
 			if err := errors.Join(sendErr, release()); err != nil {
 				return err
@@ -49,6 +54,21 @@ func (a *app) sendCommand() *cobra.Command {
 	}
 	input.register(c)
 	return c
+}
+
+// topicExists tells before sending what would otherwise be tried for ever.
+func topicExists(ctx context.Context, kafka stream.KafkaConfig) error {
+	ctx, cancel := context.WithTimeout(ctx, 15*time.Second)
+	defer cancel()
+	n, err := kafka.Partitions(ctx)
+	if err != nil {
+		return err
+	}
+	if n == 0 {
+		return usagef("topic %s does not exist on %s: create it there, for instance: kafka-topics.sh --bootstrap-server %s --create --topic %s --partitions 4 --config max.message.bytes=20971520",
+			kafka.Topic, strings.Join(kafka.Brokers, ","), kafka.Brokers[0], kafka.Topic)
+	}
+	return nil
 }
 
 // sent counts what a send did.

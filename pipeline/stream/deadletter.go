@@ -53,8 +53,9 @@ func (d *deadLetters) newBad(m *kafka.Message, err error) *bad {
 		kafka.Header{Key: HeaderOffset, Value: []byte(strconv.FormatInt(m.Offset, 10))},
 		kafka.Header{Key: HeaderError, Value: []byte(err.Error())})}
 	return &bad{record: record, row: DeadLetter{
-		Topic: m.Topic, Partition: int32(m.Partition), Offset: m.Offset, Error: err.Error(),
-		RawMasked: d.w.maskRaw(m.Value), SHA256: hex.EncodeToString(sum[:]), At: m.Time.UTC(),
+		Topic: m.Topic, Partition: int32(m.Partition), Offset: m.Offset,
+		// The error quotes the value it complains about.
+		Error: d.w.maskRaw([]byte(err.Error())), RawMasked: d.w.maskRaw(m.Value), SHA256: hex.EncodeToString(sum[:]), At: m.Time.UTC(),
 	}}
 }
 

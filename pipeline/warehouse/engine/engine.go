@@ -164,6 +164,8 @@ func (e *Engine) args(tag string) []string {
 		"--session_timezone=UTC",
 		// Small inserts would wait for others to join them.
 		"--async_insert=0",
+		// A sort with a limit over a view with a join fails with it (NOT_FOUND_COLUMN_IN_BLOCK, 26.7).
+		"--query_plan_optimize_lazy_materialization=0",
 		"--log_comment=" + tag,
 	}
 }
