@@ -9,6 +9,7 @@ import (
 
 	chcolumn "github.com/ClickHouse/clickhouse-go/v2/lib/column"
 
+	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/schemas"
 )
@@ -192,6 +193,7 @@ func analysisInserter(codeVersion string) *inserter[schemas.Analysis] {
 	turnColumns(in, turns, func(t *T) *schemas.Turn { return &t.Turn })
 	array(in, "turn_seq", turns, func(t *T) *int64 { return &t.Seq.V })
 	array(in, "turn_key", turns, func(t *T) *string { return (*string)(&t.Key) })
+	array(in, "turn_valid", turns, func(t *T) bool { return analyse.ValidReply(&t.Turn) })
 	array(in, "turn_emotion", turns, func(t *T) int8 { return int8(min(t.Emotion, schemas.Neutral)) })
 	array(in, "turn_polarity", turns, func(t *T) *float32 { return &t.Polarity })
 

@@ -280,3 +280,36 @@ func TestLargeBatchesAreCut(t *testing.T) {
 		t.Errorf("%d characters are stored, want %d", n, 50<<18)
 	}
 }
+
+func TestConcurrentWrites(t *testing.T) {
+	ctx := context.Background()
+	w := migrated(t)
+	errs := make(chan error)
+	const writers, each = 4, 50
+	for g := range writers {
+		go func() {
+			var err error
+			for round := range 3 {
+				var b Batch
+				for i := range each {
+					a := sample(fmt.Sprint(g, "-", i))
+					a.Version = uint64(round + 1)
+					b.Analyses = append(b.Analyses, a)
+					b.States = append(b.States, &assemble.State{SessionID: a.SessionID, Seen: make([]assemble.Element, round+1)})
+				}
+				if e := w.Write(ctx, b); e != nil {
+					err = e
+				}
+			}
+			errs <- err
+		}()
+	}
+	for range writers {
+		if err := <-errs; err != nil {
+			t.Error(err)
+		}
+	}
+	if n := one[uint64](t, w, "SELECT countIf(turns = 3 AND length(agent_ids) = 2) FROM sessions"); n != writers*each {
+		t.Errorf("%d sessions are whole, want %d", n, writers*each)
+	}
+}

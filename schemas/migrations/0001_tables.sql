@@ -98,6 +98,7 @@ CREATE TABLE IF NOT EXISTS analyses (
     turn_end_ms         Array(Nullable(Int64)) COMMENT 'End in the recording, ms',
     turn_confidence     Array(Nullable(Float64)) COMMENT 'Confidence of speech recognition, 0..1',
     turn_auto           Array(Bool) COMMENT 'Automatic reply',
+    turn_valid          Array(Bool) COMMENT 'Valid reply: of an agent, not automatic, not blank',
     turn_emotion        Array(Enum8('satisfied' = 0, 'grateful' = 1, 'hopeful' = 2, 'apologetic' = 3, 'surprised' = 4, 'confused' = 5, 'urgent' = 6, 'worried' = 7, 'disappointed' = 8, 'aggrieved' = 9, 'angry' = 10, 'annoyed' = 11, 'neutral' = 12)) COMMENT 'Strongest emotion',
     turn_polarity       Array(Float32) COMMENT 'Polarity, -1..1',
     turn_scores         Array(UInt8) COMMENT 'Thirteen per turn, in the order of the emotions: score x 255, rounded',
