@@ -184,6 +184,29 @@ func TestStatesOfOneVersionAreJoined(t *testing.T) {
 	}
 }
 
+// TestATranscriptIsTheLastThingWritten: a write that dies before the end leaves no transcript, so that a replay finds
+// the session missing and writes it again. A transcript without its analysis would never be mended.
+func TestATranscriptIsTheLastThingWritten(t *testing.T) {
+	w := migrated(t)
+	ctx := context.Background()
+	state := random{rand.New(rand.NewPCG(3, 1))}.state("s")
+	batch := Batch{States: []*assemble.State{state}, Analyses: []*schemas.Analysis{{SessionID: "s", Version: state.Version() << 28}}}
+	mustExec(t, w, "RENAME TABLE analyses TO analyses_away")
+	if err := w.Write(ctx, batch); err == nil {
+		t.Fatal("a write without the table of analyses succeeded")
+	}
+	if n := one[uint64](t, w, "SELECT count() FROM transcripts"); n != 0 {
+		t.Fatalf("%d transcripts are stored although their analysis is not", n)
+	}
+	mustExec(t, w, "RENAME TABLE analyses_away TO analyses")
+	if err := w.Write(ctx, batch); err != nil {
+		t.Fatal(err)
+	}
+	if n := one[uint64](t, w, "SELECT count() FROM transcripts"); n != 1 {
+		t.Fatalf("%d transcripts after the replay, want 1", n)
+	}
+}
+
 func TestOrdersAndRatingsDoNotDependOnArrival(t *testing.T) {
 	ctx := context.Background()
 	at := time.Date(2026, 3, 1, 10, 0, 0, 0, time.UTC)
