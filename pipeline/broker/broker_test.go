@@ -38,7 +38,7 @@ func produce(t *testing.T, addr string, values ...string) {
 func consume(t *testing.T, addr, group string, n int) []string {
 	t.Helper()
 	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{addr}, GroupID: group, Topic: TopicTranscripts,
-		MaxBytes: maxBatchBytes, MaxWait: 50 * time.Millisecond, JoinGroupBackoff: 100 * time.Millisecond, StartOffset: kafka.FirstOffset})
+		MaxBytes: maxBatchBytes, MaxWait: 2 * time.Second, JoinGroupBackoff: 100 * time.Millisecond, StartOffset: kafka.FirstOffset})
 	defer r.Close()
 	var out []string
 	for range n {
