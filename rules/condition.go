@@ -29,6 +29,9 @@ type result struct {
 	truth truth
 	hits  []hit
 	why   string
+	// value says what was measured or compared, for people: "45 s", "2 of 3 words". Operators fill it only while
+	// evaluation.explaining is set, so that it costs nothing otherwise; the truth must not depend on it.
+	value string
 }
 
 // operator is the leaf of a condition.

@@ -28,6 +28,8 @@ type evaluation struct {
 	clockKind uint8
 	// truthOnly says that the places of a condition are of no interest.
 	truthOnly bool
+	// explaining says that one rule is evaluated for people: operators fill result.value, nothing is cut short.
+	explaining bool
 
 	said  []said   // of the repeat operator
 	grams []uint32 // of the repeat operator
@@ -119,7 +121,7 @@ func (e *evaluation) start(s *Set, t *schemas.Transcript, f *schemas.Features) {
 	clear(e.clauseOf)
 	e.clauseBuf = e.clauseBuf[:0]
 	e.matches, e.matchAt = e.matches[:0], e.matchAt[:0]
-	e.clockKind, e.truthOnly = 0, false
+	e.clockKind, e.truthOnly, e.explaining = 0, false, false
 	clear(e.byRole[:])
 	words := (len(s.rules) + 63) / 64
 	if cap(e.awake) < words {
