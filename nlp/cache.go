@@ -14,6 +14,7 @@ import (
 // textFeatures is what depends on a text alone. It is immutable, apart from mentions, which are read on first use.
 type textFeatures struct {
 	norm     schemas.NormText
+	language string
 	words    []schemas.Span
 	emotion  *emotion.Text
 	entities []schemas.Entity
@@ -36,6 +37,7 @@ func (a *Analyser) text(text string) *textFeatures {
 	}
 	x := &textFeatures{norm: textnorm.Normalise(text)}
 	x.words = a.seg.Cut(x.norm.Text)
+	x.language = textnorm.Language(x.norm.Text)
 	x.emotion = a.emo.Text(x.norm.Text)
 	x.entities = entities(text)
 	a.cache.put(text, x)

@@ -113,7 +113,7 @@ func (a *Analyser) Features(t *schemas.Transcript) *schemas.Features {
 		x := a.text(turn.Text)
 		read[i] = x
 		out := &f.Turns[i]
-		out.Norm, out.Words, out.Entities = x.norm, x.words, x.entities
+		out.Norm, out.Words, out.Entities, out.Language = x.norm, x.words, x.entities, x.language
 		if turn.Role == schemas.System {
 			// A notice of the platform: nobody speaks.
 			out.Emotion, out.PolarityClass = schemas.Neutral, schemas.NeutralPolarity

@@ -39,6 +39,8 @@ type AnalysedTurn struct {
 	Emotion  Emotion
 	Scores   [EmotionCount]float32
 	Polarity float32
+	// Language is "zh", "en", or "" where the turn has no words.
+	Language string
 }
 
 // Mention is an opinion mention of a session. MentionID = 16 hex of a hash over session, turn key, start and text.

@@ -45,6 +45,7 @@ type turnJSON struct {
 	Emotion  Emotion      `json:"emotion"`
 	Scores   EmotionScore `json:"scores"`
 	Polarity float64      `json:"polarity"`
+	Language string       `json:"language,omitempty"`
 }
 
 // MarshalText writes the stable key.
@@ -101,7 +102,7 @@ func (a *Analysis) MarshalJSON() ([]byte, error) {
 		t := &a.Turns[i]
 		out.Turns[i] = turnJSON{
 			Seq: t.Seq.V, Role: t.Role, AgentID: t.AgentID, At: t.At, StartMS: t.StartMS, EndMS: t.EndMS, Auto: t.Auto,
-			Text: t.Text, Emotion: t.Emotion, Scores: EmotionScore(t.Scores), Polarity: Round4(float64(t.Polarity)),
+			Text: t.Text, Emotion: t.Emotion, Scores: EmotionScore(t.Scores), Polarity: Round4(float64(t.Polarity)), Language: t.Language,
 		}
 	}
 	var b bytes.Buffer

@@ -25,6 +25,8 @@ type TurnFeatures struct {
 	// Polarity is -1..1; PolarityClass agrees with its sign beyond a dead zone the model states.
 	Polarity      float32
 	PolarityClass string
+	// Language is what the turn is written in: "zh", "en", or "" where it has no words.
+	Language string
 	// Mentions are the opinion mentions of a customer turn.
 	Mentions []TurnMention
 	// Entities are what masking or the entity finder saw: masked placeholders, amounts, dates.

@@ -66,7 +66,7 @@ func (a *Analyser) Analyse(t *schemas.Transcript) *schemas.Analysis {
 	out.Turns = make([]schemas.AnalysedTurn, len(t.Turns))
 	for i := range t.Turns {
 		tf := &f.Turns[i]
-		out.Turns[i] = schemas.AnalysedTurn{TranscriptTurn: t.Turns[i], Emotion: tf.Emotion, Scores: tf.Scores, Polarity: tf.Polarity}
+		out.Turns[i] = schemas.AnalysedTurn{TranscriptTurn: t.Turns[i], Emotion: tf.Emotion, Scores: tf.Scores, Polarity: tf.Polarity, Language: tf.Language}
 		if t.Turns[i].Role == schemas.Customer {
 			if out.EmotionStart == "" {
 				out.EmotionStart = tf.Emotion.String()

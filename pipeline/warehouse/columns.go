@@ -196,6 +196,7 @@ func analysisInserter(codeVersion string) *inserter[schemas.Analysis] {
 	array(in, "turn_valid", turns, func(t *T) bool { return analyse.ValidReply(&t.Turn) })
 	array(in, "turn_emotion", turns, func(t *T) int8 { return int8(min(t.Emotion, schemas.Neutral)) })
 	array(in, "turn_polarity", turns, func(t *T) *float32 { return &t.Polarity })
+	array(in, "turn_language", turns, func(t *T) *string { return &t.Language })
 
 	type M = schemas.Mention
 	mentions := func(a *A) []M { return a.Mentions }

@@ -18,7 +18,7 @@ var monday = time.Date(2026, 3, 2, 10, 0, 0, 0, time.UTC)
 // sample is an analysed session in which every part is used.
 func sample(id string) *schemas.Analysis {
 	turn := func(seq int64, role schemas.Role, text string, e schemas.Emotion, s int) schemas.AnalysedTurn {
-		t := schemas.AnalysedTurn{Emotion: e, Polarity: float32(seq) / 8}
+		t := schemas.AnalysedTurn{Language: "zh", Emotion: e, Polarity: float32(seq) / 8}
 		t.Turn = schemas.Turn{Seq: schemas.Some(seq), Role: role, Text: text, At: monday.Add(time.Duration(s) * time.Second)}
 		t.Key = schemas.SeqKey(seq)
 		t.Scores[e] = 1
@@ -85,9 +85,9 @@ func TestViewsShowAllOfASession(t *testing.T) {
 		"sessions": {`{"session_id":"s1","started_at":"2026-03-02 10:00:00.000","ended_at":"2026-03-02 10:01:00.000","state":"closed","channel":"chat","shop":"面膜店","business":"aftersales","team":"","agent_ids":["li","wang"],"customer_id":"c1","turns":3,"score":35,"experience":-0.25,"flagged":true,"emotion_start":"angry","emotion_end":"grateful","rules_version":"standard@1","model_version":"m1","epoch":7,"topic":"tingke.transcripts","partition":3,` +
 			`"coverage":[{"what":"rule:response_time","why":"no_timestamps","count":0},{"what":"turns","why":"nul_bytes","count":2}],"day":"2026-03-02","source":"qianniu","skill_group":"","product":"","agent_id":"li","severity":"critical","customer_turns":2,"agent_turns":1,"bot_turns":0,"duration_ms":50000,"first_reply_ms":20000,"avg_reply_ms":20000,"attributes":{"invited":"true","vip":"1"},"agent_name":"","max_reply_ms":null,"rounds":2,"unanswered":1,"talk_share":0.25,"silence_ms":null,"overlap_ms":null}`},
 		"turns": {
-			`{"session_id":"s1","seq":1,"role":"customer","agent_id":"","at":"2026-03-02 10:00:00.000","text":"太慢了，快递三天没动","emotion":"angry","polarity":0.125,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":1,"day":"2026-03-02","shop":"面膜店","closed":true}`,
-			`{"session_id":"s1","seq":2,"role":"agent","agent_id":"li","at":"2026-03-02 10:00:20.000","text":"抱歉，马上查","emotion":"apologetic","polarity":0.25,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":2,"day":"2026-03-02","shop":"面膜店","closed":true}`,
-			`{"session_id":"s1","seq":3,"role":"customer","agent_id":"","at":"2026-03-02 10:00:50.000","text":"谢谢","emotion":"grateful","polarity":0.375,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":3,"day":"2026-03-02","shop":"面膜店","closed":true}`,
+			`{"session_id":"s1","seq":1,"role":"customer","agent_id":"","at":"2026-03-02 10:00:00.000","text":"太慢了，快递三天没动","emotion":"angry","polarity":0.125,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":1,"day":"2026-03-02","shop":"面膜店","closed":true,"language":"zh"}`,
+			`{"session_id":"s1","seq":2,"role":"agent","agent_id":"li","at":"2026-03-02 10:00:20.000","text":"抱歉，马上查","emotion":"apologetic","polarity":0.25,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":2,"day":"2026-03-02","shop":"面膜店","closed":true,"language":"zh"}`,
+			`{"session_id":"s1","seq":3,"role":"customer","agent_id":"","at":"2026-03-02 10:00:50.000","text":"谢谢","emotion":"grateful","polarity":0.375,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":3,"day":"2026-03-02","shop":"面膜店","closed":true,"language":"zh"}`,
 		},
 		"mentions": {`{"session_id":"s1","seq":1,"mention_id":"m1","text":"快递三天没动","start":12,"end":30,"kind":"complaint","aspect":"logistics","valuable":true,"product":"","polarity":"negative","opinion_id":"op1","department":"物流","customer_id":"c1","day":"2026-03-02","shop":"面膜店","closed":true}`},
 		"hits": {
