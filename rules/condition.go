@@ -73,7 +73,11 @@ type condition struct {
 	unit   unit
 	in     *span
 	unless *condition
-	node   *yaml.Node
+	// as says what the condition is to the one around it: trigger, expect, forbid, unless, all, reply_to.anchor ...
+	as string
+	// key is its operator or logic word, at where it stands.
+	key string
+	at  place
 	// pre holds words of which one is in every turn where the condition can hold; nil where there are none.
 	pre *wordSet
 }
@@ -101,7 +105,7 @@ func (d *decoder) parseCondition(n *yaml.Node, what string, anchored bool) *cond
 	if !ok {
 		return nil
 	}
-	c := &condition{node: n}
+	c := &condition{as: what, at: d.place(n)}
 	main := ""
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key := n.Content[i].Value
@@ -141,6 +145,7 @@ func (d *decoder) parseCondition(n *yaml.Node, what string, anchored bool) *cond
 		}
 		return c
 	}
+	c.key = main
 	v := f.get(main)
 	if lg, ok := logicKeys[main]; ok {
 		c.logic = lg
@@ -265,6 +270,13 @@ func (c *condition) literals() ([]int32, bool) {
 
 // eval evaluates the condition over s; anchor is the hit that relative ranges count from, nil without one.
 func (c *condition) eval(e *evaluation, s scope, anchor *hit) result {
+	if e.trace != nil {
+		return e.trace.follow(e, c, s, anchor)
+	}
+	return c.evaluate(e, s, anchor)
+}
+
+func (c *condition) evaluate(e *evaluation, s scope, anchor *hit) result {
 	if c.in != nil {
 		narrowed, isOpen, why := e.narrow(c.in, s, anchor)
 		if why != "" {
@@ -285,7 +297,9 @@ func (c *condition) eval(e *evaluation, s scope, anchor *hit) result {
 	}
 	e.truthOnly = was
 	if c.unless != nil && r.truth == yes {
+		value := r.value
 		r = c.except(e, s, r)
+		r.value = value
 	}
 	return r
 }
@@ -293,7 +307,7 @@ func (c *condition) eval(e *evaluation, s scope, anchor *hit) result {
 // holds evaluates for the truth alone: evaluation stops at the first place.
 func (c *condition) holds(e *evaluation, s scope, anchor *hit) result {
 	was := e.truthOnly
-	e.truthOnly = true
+	e.truthOnly = !e.explaining // people want to see the places too
 	r := c.eval(e, s, anchor)
 	e.truthOnly = was
 	return r
@@ -305,7 +319,12 @@ func (c *condition) byUnit(e *evaluation, s scope, anchor *hit) result {
 	isOpen, why := !s.complete, ""
 	holds := false
 	try := func(one scope) {
-		r := c.body(e, one, anchor)
+		var r result
+		if e.trace == nil {
+			r = c.body(e, one, anchor)
+		} else {
+			r = e.trace.part(e, c, one, anchor)
+		}
 		switch r.truth {
 		case yes:
 			holds = true
@@ -324,7 +343,7 @@ func (c *condition) byUnit(e *evaluation, s scope, anchor *hit) result {
 		}
 	}
 	for _, i := range s.turns {
-		if c.pre != nil && !e.turnHas(i, c.pre, s) {
+		if c.pre != nil && !e.explaining && !e.turnHas(i, c.pre, s) {
 			continue
 		}
 		if holds && e.truthOnly {
@@ -343,7 +362,7 @@ func (c *condition) byUnit(e *evaluation, s scope, anchor *hit) result {
 				continue
 			}
 			part := e.part(i, cl.start, cl.end)
-			if c.pre != nil && part.sig&c.pre.sig == 0 {
+			if c.pre != nil && !e.explaining && part.sig&c.pre.sig == 0 {
 				continue
 			}
 			try(part)
@@ -393,7 +412,7 @@ func (c *condition) body(e *evaluation, s scope, anchor *hit) result {
 		return result{truth: r.truth, why: r.why}
 	}
 	var hits []hit
-	var sure, maybe, missing int
+	var sure, maybe, missing, failed int
 	why := ""
 	for _, k := range c.kids {
 		if e.truthOnly && c.logic == anyOf && sure > 0 {
@@ -414,13 +433,15 @@ func (c *condition) body(e *evaluation, s scope, anchor *hit) result {
 			missing++
 			why = r.why
 		case no:
-			if c.logic == all {
-				return result{}
-			}
+			failed++
 		}
-		if c.logic == none && sure > 0 {
+		// One part decides: the others matter to people only.
+		if !e.explaining && (c.logic == all && failed > 0 || c.logic == none && sure > 0) {
 			return result{}
 		}
+	}
+	if c.logic == all && failed > 0 || c.logic == none && sure > 0 {
+		return result{}
 	}
 	need := 1
 	switch c.logic {

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"bytes"
 	"fmt"
 	"regexp"
 	"strconv"
@@ -20,6 +21,19 @@ type decoder struct {
 	fold  func(string) string
 	// words numbers the distinct patterns of all packs for the automaton.
 	words *wordTable
+	doc   *document
+}
+
+// place is where a value stands in the text of its pack: line and column from 1, bytes [start, end).
+type place struct {
+	line, column, start, end int
+}
+
+func (d *decoder) place(n *yaml.Node) place {
+	start, end := d.doc.span(n, 0)
+	start = min(start, len(d.doc.text))
+	end = min(max(end, start), len(d.doc.text))
+	return place{line: n.Line, column: n.Column, start: start, end: end}
 }
 
 // list is a word list shared by name.
@@ -58,6 +72,11 @@ func (d *decoder) errorf(n *yaml.Node, hint, format string, args ...any) {
 		}
 	}
 	d.probs = append(d.probs, p)
+}
+
+// problemAt is errorf for a place whose node is gone.
+func (d *decoder) problemAt(at place, hint, format string, args ...any) {
+	d.probs = append(d.probs, Problem{File: d.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...), Hint: hint})
 }
 
 // fields is a mapping read strictly: the value and the key node of every known key.
@@ -356,7 +375,8 @@ func (d *decoder) parseYAML(b []byte) (root *yaml.Node) {
 		d.errorf(nil, "save the file as UTF-8", "the file is not valid UTF-8")
 		return nil
 	}
-	dec := yaml.NewDecoder(strings.NewReader(string(b)))
+	d.doc = newDocument(strings.TrimPrefix(string(b), "\ufeff"))
+	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc yaml.Node
 	if err := decodeNode(dec, &doc); err != nil {
 		p := Problem{File: d.file, Message: "cannot read the YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}

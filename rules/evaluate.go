@@ -30,6 +30,8 @@ type evaluation struct {
 	truthOnly bool
 	// explaining says that one rule is evaluated for people: operators fill result.value, nothing is cut short.
 	explaining bool
+	// trace collects what the conditions said while explaining, nil otherwise.
+	trace *trace
 
 	said  []said   // of the repeat operator
 	grams []uint32 // of the repeat operator
@@ -138,7 +140,7 @@ func (e *evaluation) start(s *Set, t *schemas.Transcript, f *schemas.Features) {
 const maxKept = 1 << 16
 
 func (e *evaluation) release() {
-	e.set, e.t, e.f = nil, nil, nil
+	e.set, e.t, e.f, e.trace, e.explaining = nil, nil, nil, nil, false
 	clear(e.byRole[:])
 	clear(e.clauseOf)
 	clear(e.buckets)
@@ -350,7 +352,13 @@ func (e *evaluation) judgeTriggered(v verdict, whole scope) verdict {
 			return v
 		}
 	}
-	anchors, more := e.choose(r.which, onePerTurn(hits))
+	hits = onePerTurn(hits)
+	anchors, more := e.choose(r.which, hits)
+	tr := e.trace
+	if tr != nil {
+		tr.anchors(e, hits, anchors)
+		defer tr.resume(e)
+	}
 	if len(anchors) == 0 {
 		if more {
 			v.outcome, v.why = schemas.NA, whyOpen
@@ -367,6 +375,9 @@ func (e *evaluation) judgeTriggered(v verdict, whole scope) verdict {
 			cond, breaks = r.forbid, yes
 		}
 		y := e.met(cond, whole, a, r.forbid == nil)
+		if tr != nil {
+			tr.became(e, a, y, y.truth == breaks)
+		}
 		switch {
 		case y.truth == breaks && r.forbid != nil:
 			bad = append(bad, y.hits...)

@@ -24,7 +24,10 @@ type pack struct {
 	quiet             bool // report: found
 	scorecards        []*scorecard
 	rules             []*rule
-	node              *yaml.Node
+	at                place
+	text              string // the YAML text without a byte order mark
+	file              string
+	lists             map[string][]string
 }
 
 // fullVersion is declared version and content hash.
@@ -34,13 +37,14 @@ func (p *pack) fullVersion() string { return p.version + "+" + p.hash }
 type scorecard struct {
 	id, name string
 	items    []*item
-	node     *yaml.Node
+	line     int
 }
 
 // item is one item of a scorecard.
 type item struct {
 	id, name string
 	max      float64
+	weight   float64 // share of the card; max where the pack says nothing else
 	human    bool
 }
 
@@ -58,7 +62,7 @@ const (
 type rule struct {
 	pack      *pack
 	file      string
-	node      *yaml.Node
+	at        place
 	id, name  string
 	dimension string
 	severity  string
@@ -121,7 +125,7 @@ func (d *decoder) readPack(text []byte) *pack {
 		return nil
 	}
 	sum := sha256.Sum256(text)
-	p := &pack{hash: hex.EncodeToString(sum[:4]), node: root, flagBelow: -1}
+	p := &pack{hash: hex.EncodeToString(sum[:4]), at: d.place(root), text: d.doc.text, file: d.file, flagBelow: -1}
 	p.id = d.identifier(f, "id", "the pack")
 	p.name = d.str(f.get("name"), "name")
 	d.str(f.get("description"), "description")
@@ -143,7 +147,7 @@ func (d *decoder) readPack(text []byte) *pack {
 			if c := d.readScorecard(it); c != nil {
 				for _, other := range p.scorecards {
 					if other.id == c.id && c.id != "" {
-						d.errorf(c.node, fmt.Sprintf("first at line %d", other.node.Line), "two scorecards have the id %s", c.id)
+						d.errorf(it, fmt.Sprintf("first at line %d", other.line), "two scorecards have the id %s", c.id)
 					}
 				}
 				p.scorecards = append(p.scorecards, c)
@@ -159,6 +163,10 @@ func (d *decoder) readPack(text []byte) *pack {
 		if r := d.readRule(it, p); r != nil {
 			p.rules = append(p.rules, r)
 		}
+	}
+	p.lists = make(map[string][]string, len(d.lists))
+	for name, l := range d.lists {
+		p.lists[name] = l.words
 	}
 	return p
 }
@@ -203,14 +211,14 @@ func (d *decoder) readScorecard(n *yaml.Node) *scorecard {
 	if !ok {
 		return nil
 	}
-	c := &scorecard{node: n, id: d.identifier(f, "id", "the scorecard"), name: d.str(f.get("name"), "name")}
+	c := &scorecard{line: n.Line, id: d.identifier(f, "id", "the scorecard"), name: d.str(f.get("name"), "name")}
 	v := f.get("items")
 	if v == nil {
 		d.errorf(n, "", "the scorecard has no items")
 		return c
 	}
 	for _, it := range d.items(v, "items") {
-		g, ok := d.mapping(it, "an item", "id", "name", "max", "human")
+		g, ok := d.mapping(it, "an item", "id", "name", "max", "weight", "human")
 		if !ok {
 			continue
 		}
@@ -219,6 +227,12 @@ func (d *decoder) readScorecard(n *yaml.Node) *scorecard {
 			d.errorf(it, "its points at best", "the item has no max")
 		} else if x.max = d.float(m, "max", 0, 1000); x.max == 0 {
 			d.errorf(m, "", "max must be more than 0")
+		}
+		x.weight = x.max
+		if w := g.get("weight"); w != nil {
+			if x.weight = d.float(w, "weight", 0, 1000); x.weight == 0 {
+				d.errorf(w, "leave the item out, or make it human: true", "weight must be more than 0")
+			}
 		}
 		for _, other := range c.items {
 			if other.id == x.id && x.id != "" {
@@ -240,7 +254,7 @@ func (d *decoder) readRule(n *yaml.Node, p *pack) *rule {
 	if !ok {
 		return nil
 	}
-	r := &rule{pack: p, file: d.file, node: n}
+	r := &rule{pack: p, file: d.file, at: d.place(n)}
 	r.id = d.identifier(f, "id", "the rule")
 	if r.name = d.str(f.get("name"), "name"); r.name == "" {
 		d.errorf(n, "what people see, such as 开场白", "the rule has no name")
@@ -435,14 +449,24 @@ func (a *applies) match(t *schemas.Transcript) bool {
 			return false
 		}
 	}
+	return a.inPeriod(t)
+}
+
+func (a *applies) inPeriod(t *schemas.Transcript) bool {
 	if a.from.IsZero() && a.till.IsZero() {
 		return true
 	}
+	at := startOf(t)
+	return !at.IsZero() && !at.Before(a.from) && (a.till.IsZero() || at.Before(a.till))
+}
+
+// startOf is when a session began, the time of its first turn that has one where nothing else is known.
+func startOf(t *schemas.Transcript) time.Time {
 	at := t.Meta.StartedAt
 	for i := 0; at.IsZero() && i < len(t.Turns); i++ {
 		at = t.Turns[i].At
 	}
-	return !at.IsZero() && !at.Before(a.from) && (a.till.IsZero() || at.Before(a.till))
+	return at
 }
 
 // settle works out when a rule wakes and what it says while it sleeps.

@@ -174,8 +174,8 @@ func (e *evaluation) scorecard(c *scorecard, verdicts []verdict, zero bool) sche
 		if !it.human {
 			e.item(c, it, verdicts, &x, &group)
 			if x.Outcome != schemas.NA {
-				got += x.Points.V
-				best += it.max
+				got += it.share(x.Points.V)
+				best += it.weight
 			}
 		}
 		out.Items = append(out.Items, x)
@@ -188,6 +188,14 @@ func (e *evaluation) scorecard(c *scorecard, verdicts []verdict, zero bool) sche
 		out.Score = schemas.Some(score)
 	}
 	return out
+}
+
+// share is what the points of an item are worth in its card.
+func (it *item) share(points float64) float64 {
+	if it.weight == it.max {
+		return points
+	}
+	return points / it.max * it.weight
 }
 
 // item combines the rules of one item: any broken one lowers it, and it is na where all of them are.
@@ -207,11 +215,7 @@ func (e *evaluation) item(c *scorecard, it *item, verdicts []verdict, x *schemas
 				break
 			}
 		}
-		// An observation feeds an item as an achievement: seen is good.
-		bad := outcome == schemas.Fail || outcome == schemas.Present
-		if r.observes() {
-			bad = outcome == schemas.Absent
-		}
+		bad := itemBroken(r, outcome)
 		switch {
 		case outcome == schemas.NA:
 			continue

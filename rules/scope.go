@@ -111,6 +111,52 @@ func (s *span) chinese() string {
 	return who + "的全部发言"
 }
 
+// english says which turns a range means, for explanations.
+func (s *span) english() string {
+	var who []string
+	for _, r := range []struct {
+		m roleMask
+		s string
+	}{{maskCustomer, "customer"}, {maskAgent, "agent"}, {maskBot, "bot"}, {maskSystem, "system"}} {
+		if s.roles&r.m != 0 {
+			who = append(who, r.s)
+		}
+	}
+	text := strings.Join(who, " and ")
+	if text == "" {
+		text = "all"
+	}
+	amount := fmt.Sprintf("%d turns", s.n)
+	switch {
+	case s.ms >= 0:
+		amount = fmt.Sprintf("%g seconds", float64(s.ms)/1000)
+	case s.n == 1:
+		amount = "1 turn"
+	case s.n < 0:
+		amount = "all turns"
+	}
+	switch s.where {
+	case whereFirst:
+		text += ", first " + amount
+	case whereLast:
+		text += ", last " + amount
+	case whereAfter:
+		text += ", " + amount + " after the hit"
+	case whereBefore:
+		text += ", " + amount + " before the hit"
+	case whereAround:
+		text += ", " + amount + " around the hit"
+	case whereSame:
+		return text + ", the hit's own turn"
+	default:
+		return text + " turns"
+	}
+	if s.same {
+		text += " and its own"
+	}
+	return text
+}
+
 // parseSpan reads `in`. anchored says whether the condition has a hit to be relative to.
 func (d *decoder) parseSpan(n *yaml.Node, anchored bool) *span {
 	f, ok := d.mapping(n, "in", "role", "first", "last", "after", "before", "around", "same_turn")

@@ -72,12 +72,12 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 		p := d.readPack(text)
 		if p != nil {
 			if other, ok := packFiles[p.id]; ok && p.id != "" {
-				d.errorf(p.node, "", "the pack %s is loaded twice, from %s too", p.id, other)
+				d.problemAt(p.at, "", "the pack %s is loaded twice, from %s too", p.id, other)
 			}
 			packFiles[p.id] = src.name
 			for _, r := range p.rules {
 				if other := byID[r.id]; other != nil && r.id != "" {
-					d.errorf(r.node, fmt.Sprintf("the other one is at %s:%d", other.file, other.node.Line), "two rules have the id %s", r.id)
+					d.problemAt(r.at, fmt.Sprintf("the other one is at %s:%d", other.file, other.at.line), "two rules have the id %s", r.id)
 					continue
 				}
 				byID[r.id] = r
@@ -122,7 +122,7 @@ func (s *Set) warn(d *decoder, p *pack) {
 	}
 	for _, r := range p.rules {
 		if len(r.tests) == 0 {
-			s.warnings = append(s.warnings, Problem{File: d.file, Line: r.node.Line, Column: r.node.Column, Text: r.id, Message: "the rule has no tests"})
+			s.warnings = append(s.warnings, Problem{File: d.file, Line: r.at.line, Column: r.at.column, Text: r.id, Message: "the rule has no tests"})
 		}
 	}
 }
@@ -234,7 +234,7 @@ func (s *Set) Rules() []RuleInfo {
 	out := make([]RuleInfo, len(s.rules))
 	for i, r := range s.rules {
 		out[i] = RuleInfo{ID: r.id, Name: r.name, Pack: r.pack.id, Version: r.pack.fullVersion(), Dimension: r.dimension, Severity: r.severity, Points: r.points,
-			Outcomes: "pass_fail", Tests: len(r.tests), File: r.file, Line: r.node.Line}
+			Outcomes: "pass_fail", Tests: len(r.tests), File: r.file, Line: r.at.line}
 		if r.presence {
 			out[i].Outcomes = "presence"
 		}
