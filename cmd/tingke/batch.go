@@ -50,10 +50,16 @@ func (a *app) batchCommand() *cobra.Command {
 }
 
 func (a *app) batch(ctx context.Context, s *store, paths []string, opt intake.Options, packs []string) error {
-	analyser, err := a.newAnalyser(packs)
+	inUse, err := a.currentAnalyser(ctx, s, packs, nil)
 	if err != nil {
 		return err
 	}
+	for _, st := range inUse.Status() {
+		if st.Error != "" {
+			fmt.Fprintf(a.err, "the newest %s are not in use: %s\n", st.Source, st.Error)
+		}
+	}
+	analyser := inUse.InUse() // one for all files, whatever is published meanwhile
 	key, err := a.storeKey(ctx, s)
 	if err != nil {
 		return err

@@ -24,16 +24,17 @@ var defaultConfig []byte
 
 // Config is tingke.yaml. Keys and defaults are documented in the embedded file of that name.
 type Config struct {
-	Timezone    string            `yaml:"timezone"`
-	Kafka       KafkaConfig       `yaml:"kafka"`
-	ClickHouse  ClickHouseConfig  `yaml:"clickhouse"`
-	Engine      EngineConfig      `yaml:"engine"`
-	Stream      StreamConfig      `yaml:"stream"`
-	Rules       RulesConfig       `yaml:"rules"`
-	NLP         NLPConfig         `yaml:"nlp"`
-	Departments map[string]string `yaml:"departments"`
-	Listen      ListenConfig      `yaml:"listen"`
-	Log         LogConfig         `yaml:"log"`
+	Timezone     string            `yaml:"timezone"`
+	Kafka        KafkaConfig       `yaml:"kafka"`
+	ClickHouse   ClickHouseConfig  `yaml:"clickhouse"`
+	Engine       EngineConfig      `yaml:"engine"`
+	Stream       StreamConfig      `yaml:"stream"`
+	Rules        RulesConfig       `yaml:"rules"`
+	RefreshEvery time.Duration     `yaml:"refresh_every"`
+	NLP          NLPConfig         `yaml:"nlp"`
+	Departments  map[string]string `yaml:"departments"`
+	Listen       ListenConfig      `yaml:"listen"`
+	Log          LogConfig         `yaml:"log"`
 }
 
 // KafkaConfig says where transcripts come from.
@@ -211,6 +212,7 @@ func (c *Config) Validate() error {
 	bad(c.Stream.Memory >= 1<<20, "stream.memory", "must be at least 1MiB")
 	bad(c.Stream.DeadLetterStop > 0 && c.Stream.DeadLetterStop <= 1, "stream.dead_letter_stop", "%v is not above 0 and at most 1", c.Stream.DeadLetterStop)
 	bad(len(c.Rules.Packs) > 0, "rules.packs", "is empty, name at least one pack such as standard")
+	bad(c.RefreshEvery >= 10*time.Millisecond, "refresh_every", "must be at least 10ms")
 	bad(c.NLP.CacheEntries >= 0, "nlp.cache_entries", "must not be negative")
 	known := map[string]bool{}
 	for _, a := range schemas.Aspects {

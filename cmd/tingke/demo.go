@@ -107,7 +107,7 @@ func (a *app) demo(ctx context.Context, paths []string, opt intake.Options, once
 		err = errors.Join(err, runErr)
 	}()
 
-	result, err := a.demoInput(work, kafkaConfig, s, w, paths, opt)
+	result, err := a.demoInput(work, kafkaConfig, s, w.Worker, paths, opt)
 	if err != nil {
 		return err
 	}
@@ -268,7 +268,7 @@ func (a *app) printDemo(r *demoResult) error {
 }
 
 // demoServe serves the pages and the metrics until ctx is done.
-func (a *app) demoServe(ctx context.Context, s *store, w *stream.Worker, registry *prometheus.Registry) error {
+func (a *app) demoServe(ctx context.Context, s *store, w *worker, registry *prometheus.Registry) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	waitMetrics, err := serveMetrics(ctx, a.config.Listen.Metrics, registry, w, a.log)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/warehouse/engine"
 	"github.com/tingke/tingke/schemas"
 )
@@ -118,6 +119,7 @@ func (a *app) doctor(ctx context.Context) []check {
 			fix = "check clickhouse.dsn (CLICKHOUSE_DSN), the server and its rights"
 		}
 		if add("store", fix, func() (string, error) { return a.checkStore(ctx) }) {
+			add("published", "mend it and publish it again, or: tingke rules rollback PACK VERSION", func() (string, error) { return a.checkPublished(ctx) })
 			add("lost", "find out why Kafka deleted them (retention), then: tingke doctor --acknowledge-lost NAME", func() (string, error) { return a.checkLost(ctx) })
 		}
 	}
@@ -182,6 +184,36 @@ func (a *app) checkStore(ctx context.Context) (detail string, err error) {
 		return "", fmt.Errorf("ClickHouse %s answers, but %d of %d sessions have no analysis of their last state: run tingke run until it is idle", version, behind, sessions)
 	}
 	return fmt.Sprintf("ClickHouse %s, schema up to date, %d sessions", version, sessions), nil
+}
+
+// checkPublished says which published packs are in use. A worker that runs may still have looked before the last one.
+func (a *app) checkPublished(ctx context.Context) (detail string, err error) {
+	s, err := a.openStore(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	store, err := a.ruleStore(s)
+	if err != nil {
+		return "", err
+	}
+	use, err := store.InUse(ctx)
+	if err != nil {
+		return "", err
+	}
+	var published []string
+	for _, p := range use.Packs {
+		if p.Origin == rulestore.OriginPublished {
+			published = append(published, p.ID+" "+p.Version)
+		}
+	}
+	if err := use.Err(); err != nil {
+		return "", err
+	}
+	if len(published) == 0 {
+		return "no rule pack is published, those of the configuration are in use", nil
+	}
+	return "rule packs published and in use: " + strings.Join(published, ", "), nil
 }
 
 func (a *app) checkLost(ctx context.Context) (detail string, err error) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -18,6 +19,7 @@ import (
 type health interface {
 	Healthy() error // nil while the process does its work
 	Ready() error   // nil while it does it well: joined, store and Kafka answer, nothing lost
+	Status() any    // for people: what is in use, and what newer could not be taken and why
 }
 
 func newRegistry() *prometheus.Registry {
@@ -26,7 +28,7 @@ func newRegistry() *prometheus.Registry {
 	return r
 }
 
-// serveMetrics serves /metrics, /healthz and /readyz until ctx is done. An address that is taken is an error at once.
+// serveMetrics serves /metrics, /healthz, /readyz and /status until ctx is done. An address that is taken is an error at once.
 func serveMetrics(ctx context.Context, addr string, r *prometheus.Registry, h health, log *slog.Logger) (wait func() error, err error) {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
@@ -45,6 +47,10 @@ func serveMetrics(ctx context.Context, addr string, r *prometheus.Registry, h he
 	mux.Handle("GET /metrics", promhttp.HandlerFor(r, promhttp.HandlerOpts{MaxRequestsInFlight: 4, Timeout: 10 * time.Second}))
 	mux.Handle("GET /healthz", answer(h.Healthy))
 	mux.Handle("GET /readyz", answer(h.Ready))
+	mux.HandleFunc("GET /status", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(h.Status()) // an error is the reader's going away
+	})
 	s := &http.Server{
 		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
 		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),

@@ -52,8 +52,8 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 // newWorker makes the stream worker of the configuration.
-func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *store, packs []string, registry prometheus.Registerer) (*stream.Worker, error) {
-	analyser, err := a.newAnalyser(packs)
+func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *store, packs []string, registry prometheus.Registerer) (*worker, error) {
+	analyser, err := a.currentAnalyser(ctx, store, packs, registry)
 	if err != nil {
 		return nil, err
 	}
@@ -63,17 +63,21 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	}
 	m := mask.New(key, mask.Options{})
 	s := a.config.Stream
-	return stream.New(stream.Options{
+	w, err := stream.New(stream.Options{
 		Kafka: kafka, Store: store, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: m.Message,
 		MaskText:   func(s string) string { return m.Raw([]byte(s)) },
 		FlushEvery: s.FlushEvery, FlushSessions: s.FlushSessions, EarlyWrite: s.EarlyWrite, Idle: s.Idle,
 		SessionTimeout: s.SessionTimeout, StopTimeout: s.StopTimeout,
 		Memory: int64(s.Memory), DeadLetterStop: s.DeadLetterStop, Log: a.log, Registerer: registry,
 	})
+	if err != nil {
+		return nil, err
+	}
+	return &worker{w, analyser}, nil
 }
 
 // runWorker runs the worker beside its metrics page until ctx is done or the worker gives up.
-func (a *app) runWorker(ctx context.Context, w *stream.Worker, registry *prometheus.Registry) error {
+func (a *app) runWorker(ctx context.Context, w *worker, registry *prometheus.Registry) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
 	wait, err := serveMetrics(ctx, a.config.Listen.Metrics, registry, w, a.log)
