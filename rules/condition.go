@@ -22,6 +22,9 @@ const (
 type hit struct {
 	turn, start, end int32
 	masked           bool
+	// support says that the place only completes the evidence: it comes after those the condition holds at, so that the
+	// first place, which gives a finding its identity, stays the first as the session goes on.
+	support bool
 }
 
 // result is a truth with its places; an absence that holds has none. why says what data is missing.
@@ -215,7 +218,7 @@ func (d *decoder) parseLogic(c *condition, key string, v *yaml.Node, anchored bo
 
 // elsewhere says how to write words that other systems have as operators.
 var elsewhere = map[string]string{
-	"kind": "write mention: {kind: [...]}", "aspect": "write mention: {aspect: [...]}", "role": "write in: {role: ...}", "keywords": "write keyword:",
+	"role": "write in: {role: ...}", "keywords": "write keyword:",
 	"and": "write all:", "or": "write any:", "within": "write in: {after: ...}", "times": "keyword has times", "words": "write keyword:",
 }
 
@@ -527,6 +530,9 @@ func sortHits(hits []hit) {
 }
 
 func hitLess(a, b hit) bool {
+	if a.support != b.support {
+		return b.support
+	}
 	if a.turn != b.turn {
 		return a.turn < b.turn
 	}

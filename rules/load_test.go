@@ -45,7 +45,7 @@ func TestLoadReportsEveryErrorWithItsPlace(t *testing.T) {
 	f("id: p\nversion: \"1\"\n", "p.yaml:1:1: the pack has no rules")
 	f("id: 1p\nrules: [{}]", "p.yaml:1:1: the pack has no version", "p.yaml:1:5: not a valid id: \"1p\"", "has no id", "has no name", "no severity", "nothing", "no reason")
 	f(oneRule("    forbid: {keywrod: [投诉]}\n"), `p.yaml:9:14: unknown operator: "keywrod" (did you mean "keyword"?)`)
-	f(oneRule("    forbid: {kind: [complaint]}\n"), "write mention: {kind: [...]}")
+	f(oneRule("    forbid: {keywords: [投诉]}\n"), "write keyword:")
 	f(oneRule("    forbid: {keyword: []}\n"), "p.yaml:9:23: keyword is empty")
 	f(oneRule("    forbid: {keyword: ['']}\n"), "p.yaml:9:24: keyword has an empty word")
 	f(oneRule("    forbid: {keyword: [<问候>]}\n"), `p.yaml:9:24: no list of this name: "<问候>" (the pack has no lists)`)

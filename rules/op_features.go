@@ -1,7 +1,9 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -24,51 +26,81 @@ func (t *wordTable) marked(ids []int32) bool {
 	return false
 }
 
-// emotionOp finds turns in one of some emotions.
+// emotionOp finds turns in one of some emotions, alone, in a streak, or as a change from others.
 type emotionOp struct {
-	any    [schemas.EmotionCount]bool
+	any    emotionSet
 	min    float32
 	also   bool
 	streak int
-	marks  []int32
+	// from and to: a turn in one of from, and after it, at most within turns of the range later, one in one of to.
+	from, to   emotionSet
+	transition bool
+	within     int // 0 for any distance
+	marks      []int32
 }
+
+type emotionSet [schemas.EmotionCount]bool
 
 func parseEmotion(d *decoder, n *yaml.Node, _ bool) operator {
 	op := &emotionOp{streak: 1}
-	list := n
-	if n.Kind == yaml.MappingNode {
-		f, _ := d.mapping(n, "emotion", "any", "min", "also", "streak")
-		if list = f.get("any"); list == nil {
-			d.errorf(n, "emotion: {any: [angry, annoyed]}", "emotion needs any")
+	if n.Kind != yaml.MappingNode {
+		op.any, op.marks = d.emotions(n, "emotion")
+		return op
+	}
+	f, _ := d.mapping(n, "emotion", "any", "min", "also", "streak", "from", "to", "within")
+	op.min = float32(d.float(f.get("min"), "emotion.min", 0, 1))
+	op.also = d.boolean(f.get("also"), "emotion.also", false)
+	if f.get("from") != nil || f.get("to") != nil {
+		op.transition = true
+		if f.get("from") == nil || f.get("to") == nil || f.get("any") != nil || f.get("streak") != nil {
+			d.errorf(n, "emotion: {from: [angry], to: [satisfied], within: 5}", "a change of emotion has from and to, and neither any nor streak")
 			return op
 		}
-		op.min = float32(d.float(f.get("min"), "emotion.min", 0, 1))
-		op.also = d.boolean(f.get("also"), "emotion.also", false)
-		if v := f.get("streak"); v != nil {
-			op.streak = d.int(v, "emotion.streak", 1, 1000)
+		op.from, op.marks = d.emotions(f.get("from"), "emotion.from")
+		op.to, _ = d.emotions(f.get("to"), "emotion.to")
+		if v := f.get("within"); v != nil {
+			op.within = d.int(v, "emotion.within", 1, schemas.MaxTurns)
 		}
+		op.any = op.from
+		return op
 	}
-	for _, it := range d.items(list, "emotion") {
-		key := d.oneOf(it, "emotion", schemas.EmotionKeys()...)
-		if em, ok := schemas.ParseEmotion(key); ok {
-			op.any[em] = true
-			op.marks = append(op.marks, d.words.id(emotionMark(key)))
-		}
+	if f.get("within") != nil {
+		d.errorf(f.key("within"), "streak: n counts turns in a row", "within goes with from and to")
+	}
+	if f.get("any") == nil {
+		d.errorf(n, "emotion: {any: [angry, annoyed]}", "emotion needs any")
+		return op
+	}
+	op.any, op.marks = d.emotions(f.get("any"), "emotion")
+	if v := f.get("streak"); v != nil {
+		op.streak = d.int(v, "emotion.streak", 1, 1000)
 	}
 	return op
+}
+
+// emotions reads a list of emotions with the marks that stand for them.
+func (d *decoder) emotions(n *yaml.Node, what string) (set emotionSet, marks []int32) {
+	for _, it := range d.items(n, what) {
+		key := d.oneOf(it, what, schemas.EmotionKeys()...)
+		if em, ok := schemas.ParseEmotion(key); ok {
+			set[em] = true
+			marks = append(marks, d.words.id(emotionMark(key)))
+		}
+	}
+	return set, marks
 }
 
 func (op *emotionOp) literals() ([]int32, bool) {
 	return op.marks, !op.also && !op.any[schemas.Neutral]
 }
 
-func (op *emotionOp) holds(f *schemas.TurnFeatures) bool {
-	if int(f.Emotion) < len(op.any) && op.any[f.Emotion] && (op.min == 0 || f.Scores[f.Emotion] >= op.min) {
+func (op *emotionOp) holds(in *emotionSet, f *schemas.TurnFeatures) bool {
+	if int(f.Emotion) < len(in) && in[f.Emotion] && (op.min == 0 || f.Scores[f.Emotion] >= op.min) {
 		return true
 	}
 	if op.also {
 		for _, l := range f.Labels {
-			if int(l.Label) < len(op.any) && op.any[l.Label] && l.Intensity >= op.min {
+			if int(l.Label) < len(in) && in[l.Label] && l.Intensity >= op.min {
 				return true
 			}
 		}
@@ -80,14 +112,18 @@ func (op *emotionOp) eval(e *evaluation, s scope) result {
 	if e.noFeatures {
 		return result{truth: noData, why: whyNoFeatures}
 	}
+	if op.transition {
+		return op.change(e, s)
+	}
 	var hits []hit
-	run := 0
+	run, longest := 0, 0
 	for k, i := range s.turns {
-		if !op.holds(&e.f.Turns[i]) {
+		if !op.holds(&op.any, &e.f.Turns[i]) {
 			run = 0
 			continue
 		}
 		run++
+		longest = max(longest, run)
 		switch {
 		case run == op.streak:
 			for _, j := range s.turns[k+1-run : k+1] {
@@ -97,7 +133,56 @@ func (op *emotionOp) eval(e *evaluation, s scope) result {
 			hits = append(hits, e.wholeTurn(i))
 		}
 	}
-	return foundIn(s, hits)
+	return e.told(foundIn(s, hits), func() string {
+		return fmt.Sprintf("%s; longest streak %d", e.emotionsOf(s), longest)
+	})
+}
+
+// change finds the turns in one of from that one in one of to follows, both as places, in the order of their
+// completion: what is found on a prefix of the session stays in front.
+func (op *emotionOp) change(e *evaluation, s scope) result {
+	var hits []hit
+	var waiting []int // positions in s.turns
+	for k, i := range s.turns {
+		f := &e.f.Turns[i]
+		if op.holds(&op.to, f) {
+			from := len(hits)
+			for _, w := range waiting {
+				if op.within == 0 || k-w <= op.within {
+					hits = append(hits, e.wholeTurn(s.turns[w]))
+				}
+			}
+			waiting = waiting[:0]
+			if len(hits) > from {
+				hits = append(hits, e.wholeTurn(i))
+			}
+		}
+		if op.holds(&op.from, f) {
+			waiting = append(waiting, k)
+		}
+	}
+	return e.told(foundIn(s, hits), func() string { return e.emotionsOf(s) })
+}
+
+// emotionsOf names the emotions of some turns for people.
+func (e *evaluation) emotionsOf(s scope) string {
+	const most = 12
+	var parts []string
+	for _, i := range s.turns {
+		f := &e.f.Turns[i]
+		if f.Emotion == schemas.Neutral {
+			continue
+		}
+		if len(parts) == most {
+			parts = append(parts, "…")
+			break
+		}
+		parts = append(parts, fmt.Sprintf("turn %d %s %.2f", e.t.Turns[i].Seq.V, f.Emotion, f.Scores[f.Emotion]))
+	}
+	if len(parts) == 0 {
+		return "every turn neutral"
+	}
+	return strings.Join(parts, ", ")
 }
 
 const whyNoFeatures = "no_features"
@@ -140,100 +225,84 @@ func (op *polarityOp) eval(e *evaluation, s scope) result {
 		return result{truth: noData, why: whyNoFeatures}
 	}
 	var hits []hit
+	least, most := float32(2), float32(-2)
 	for _, i := range s.turns {
 		f := &e.f.Turns[i]
 		if op.classes != nil && slices.Contains(op.classes, f.PolarityClass) || op.classes == nil && op.cmp.holds(float64(f.Polarity)) {
 			hits = append(hits, e.wholeTurn(i))
 		}
+		least, most = min(least, f.Polarity), max(most, f.Polarity)
 	}
-	return foundIn(s, hits)
+	return e.told(foundIn(s, hits), func() string {
+		if len(s.turns) == 0 {
+			return "no turns"
+		}
+		return fmt.Sprintf("%d turns from %.2f to %.2f", len(s.turns), least, most)
+	})
 }
 
-// mentionOp finds opinion mentions.
-type mentionOp struct {
-	kinds, aspects, polarities []string
-	products                   []string
-	valuable                   *bool
-	marks                      []int32
+// polarityShiftOp compares the mean polarity of the first part of its range with that of the last.
+type polarityShiftOp struct {
+	turns             int
+	begin, end, delta *compare
 }
 
-func parseMention(d *decoder, n *yaml.Node, _ bool) operator {
-	op := &mentionOp{}
-	f, ok := d.mapping(n, "mention", "kind", "aspect", "polarity", "product", "valuable")
+func parsePolarityShift(d *decoder, n *yaml.Node, _ bool) operator {
+	op := &polarityShiftOp{turns: 2}
+	f, ok := d.mapping(n, "polarity_shift", "turns", "begin", "end", "delta")
 	if !ok {
 		return op
 	}
-	if len(f.keys) == 0 {
-		d.errorf(n, "mention: {kind: [complaint]}", "mention says nothing")
+	if v := f.get("turns"); v != nil {
+		op.turns = d.int(v, "polarity_shift.turns", 1, schemas.MaxTurns)
 	}
-	op.kinds = d.known(f.get("kind"), "mention.kind", schemas.Kinds...)
-	op.aspects = d.known(f.get("aspect"), "mention.aspect", schemas.Aspects...)
-	op.polarities = d.known(f.get("polarity"), "mention.polarity", schemas.Negative, schemas.NeutralPolarity, schemas.Positive)
-	op.products = d.strs(f.get("product"), "mention.product")
-	if v := f.get("valuable"); v != nil {
-		b := d.boolean(v, "mention.valuable", true)
-		op.valuable = &b
+	within := func(bound float64) func(*yaml.Node, string) float64 {
+		return func(v *yaml.Node, what string) float64 { return d.float(v, what, -bound, bound) }
 	}
-	kinds := op.kinds
-	if len(kinds) == 0 {
-		kinds = schemas.Kinds
+	if v := f.get("begin"); v != nil {
+		op.begin = d.compareIn(v, "polarity_shift.begin", within(1))
 	}
-	for _, k := range kinds {
-		op.marks = append(op.marks, d.words.id(kindMark(k)))
+	if v := f.get("end"); v != nil {
+		op.end = d.compareIn(v, "polarity_shift.end", within(1))
 	}
-	return op
-}
-
-func (op *mentionOp) literals() ([]int32, bool) { return op.marks, true }
-
-func (op *mentionOp) holds(m *schemas.TurnMention) bool {
-	in := func(list []string, v string) bool { return len(list) == 0 || slices.Contains(list, v) }
-	return in(op.kinds, m.Kind) && in(op.aspects, m.Aspect) && in(op.polarities, m.Polarity) && in(op.products, m.Product) &&
-		(op.valuable == nil || *op.valuable == m.Valuable)
-}
-
-func (op *mentionOp) eval(e *evaluation, s scope) result {
-	if e.noFeatures {
-		return result{truth: noData, why: whyNoFeatures}
+	if v := f.get("delta"); v != nil {
+		op.delta = d.compareIn(v, "polarity_shift.delta", within(2))
 	}
-	var hits []hit
-	for _, i := range s.turns {
-		for k := range e.f.Turns[i].Mentions {
-			if m := &e.f.Turns[i].Mentions[k]; op.holds(m) {
-				hits = append(hits, hit{turn: i, start: int32(m.Start), end: int32(m.End), masked: true})
-			}
-		}
-	}
-	return foundIn(s, hits)
-}
-
-// entityOp finds entities and masked personal data by type.
-type entityOp struct {
-	types []string
-	marks []int32
-}
-
-func parseEntity(d *decoder, n *yaml.Node, _ bool) operator {
-	op := &entityOp{types: d.strs(n, "entity")}
-	for _, t := range op.types {
-		op.marks = append(op.marks, d.words.id(entityMark(t)))
+	if f.get("begin") == nil && f.get("end") == nil && f.get("delta") == nil {
+		d.errorf(n, "begin: {under: 0}, end: {over: 0.3} or delta: {over: 0.5}", "polarity_shift has nothing to compare with")
 	}
 	return op
 }
 
-func (op *entityOp) literals() ([]int32, bool) { return op.marks, true }
+func (op *polarityShiftOp) literals() ([]int32, bool) { return nil, false }
 
-func (op *entityOp) eval(e *evaluation, s scope) result {
+func (op *polarityShiftOp) eval(e *evaluation, s scope) result {
 	if e.noFeatures {
 		return result{truth: noData, why: whyNoFeatures}
 	}
-	var hits []hit
-	for _, i := range s.turns {
-		for _, x := range e.f.Turns[i].Entities {
-			if slices.Contains(op.types, x.Type) {
-				hits = append(hits, hit{turn: i, start: int32(x.Start), end: int32(x.End), masked: true})
-			}
+	if !s.complete {
+		return result{truth: open}
+	}
+	// The parts do not overlap: a short range is halved.
+	n := min(op.turns, len(s.turns)/2)
+	if n == 0 {
+		return result{truth: noData, why: "too_few_turns"}
+	}
+	mean := func(turns []int32) float64 {
+		sum := 0.0
+		for _, i := range turns {
+			sum += float64(e.f.Turns[i].Polarity)
+		}
+		return sum / float64(len(turns))
+	}
+	last := s.turns[len(s.turns)-n:]
+	begin, end := mean(s.turns[:n]), mean(last)
+	r := result{}
+	if (op.begin == nil || op.begin.holds(begin)) && (op.end == nil || op.end.holds(end)) && (op.delta == nil || op.delta.holds(end-begin)) {
+		r.truth = yes
+		for _, i := range last {
+			r.hits = append(r.hits, e.wholeTurn(i))
 		}
 	}
-	return foundIn(s, hits)
+	return e.told(r, func() string { return fmt.Sprintf("%.2f at the beginning, %.2f at the end", begin, end) })
 }

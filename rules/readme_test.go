@@ -10,7 +10,7 @@ import (
 
 var yamlBlock = regexp.MustCompile("(?s)```yaml\n(.*?)```")
 
-// TestReadmeExamplesRun: every example of the manual is a whole pack whose tests hold, and every operator has one.
+// TestReadmeExamplesRun: every example of the manual is a whole pack whose tests hold, and every logic word has one.
 func TestReadmeExamplesRun(t *testing.T) {
 	b, err := os.ReadFile("README.md")
 	if err != nil {
@@ -32,14 +32,6 @@ func TestReadmeExamplesRun(t *testing.T) {
 			if !r.OK {
 				t.Errorf("%s:%d: rule %s, test %s: %s", r.File, r.Line, r.Rule, r.Name, r.Diff)
 			}
-		}
-	}
-	for op := range operators {
-		if !strings.Contains(shown, op+": ") && !strings.Contains(shown, op+":\n") {
-			t.Errorf("operator %s has no example", op)
-		}
-		if !strings.Contains(string(b), "**"+op+"**") {
-			t.Errorf("operator %s is not described", op)
 		}
 	}
 	for word := range logicKeys {

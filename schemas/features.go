@@ -5,6 +5,8 @@ type Features struct {
 	Turns []TurnFeatures
 	// Experience is the predicted satisfaction of the customer with the session, -1..1.
 	Experience float64
+	// Facts are the timings and counts of the whole conversation, for rules that ask for them; nil where nobody measured.
+	Facts *Facts
 	// ModelVersion names the models that made the features.
 	ModelVersion string
 	Notes        []CoverageNote
@@ -77,4 +79,7 @@ type TurnMention struct {
 	Valuable bool
 	Product  string
 	Polarity string
+	// OpinionID is the opinion the mention was assigned to, "" while it waits for one; OpinionScore is how well it fits, 0..1.
+	OpinionID    string
+	OpinionScore float32
 }
