@@ -1,0 +1,260 @@
+package opinion
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/tingke/tingke/schemas"
+)
+
+// Cutter cuts a normalised text into words, as byte offsets in order; nlp/segment does.
+type Cutter interface {
+	Cut(norm string) []schemas.Span
+}
+
+const (
+	// titleRunes is the longest title.
+	titleRunes = 18
+	// titleShare of the members must hold a word for it to stand in the title.
+	titleShare = .5
+	// titleMembers bounds the members a title is made from.
+	titleMembers = 200
+)
+
+// word of the medoid.
+type word struct {
+	text  string
+	role  wordRole
+	share float64
+	keep  bool
+}
+
+type wordRole uint8
+
+const (
+	content  wordRole = iota
+	filler            // politeness, particles, pronouns: never in a title
+	question          // a question word
+	negation          // belongs to the word after it
+	degree            // 太, 很: belongs to the word after it
+	glue              // 的, 和: stays between two words that stay
+)
+
+var roles = func() map[string]wordRole {
+	m := map[string]wordRole{}
+	add := func(r wordRole, list string) {
+		for _, w := range strings.Fields(list) {
+			m[w] = r
+		}
+	}
+	add(filler, `请问 问 问下 一下 下 想问 你好 您好 亲 亲亲 亲爱的 谢谢 麻烦 麻烦您 麻烦你 我 你 您 他 她 它 我们 你们 咱们 他们 人家 自己 我家 你家 你们家 这 那 这个 那个 这款 那款 这种 这样 那样 这么 那么
+		啊 呀 呢 吗 嘛 吧 哦 噢 喔 哈 呵 嗯 哎 唉 诶 额 呃 哟 啦 咯 喽 么 了 着 过 地 得 就 都 也 还 又 再 才 却 已经 现在 刚 刚才 刚刚 一直 总是 然后 但是 可是 不过 因为 所以 如果 就是 其实 反正 到底 究竟 真的 真是 实在
+		客服 老板 店家 商家 卖家 小二 掌柜 帮 帮忙 帮我 给 给我 让 叫 想 要 想要 需要 希望 觉得 感觉 知道 看看 看 说 请 告诉 什么的 之类 等等 一个 个 几 些 一点 有点 有些 是 在 把 被 对 会 起来 上 里 出来 下来 过来 呗 行 好 嗎
+		一 二 三 两 块 块钱 元 天 今天 昨天 明天 前天 多`)
+	add(question, `为什么 为何 为啥 怎么 怎样 怎么样 如何 咋 怎么办 什么时候 啥时候 几时 何时 多久 多长时间 几天 多少 多少钱 几 什么 啥 哪 哪个 哪里 哪儿 哪些 哪种 谁 能不能 可不可以 能否 可否 是否 是不是 有没有 会不会 能 可以 可 凭什么 怎么回事 多大 多重 多长`)
+	add(negation, `不 没 没有 无 未 别 无法 不能 不会 不是 不让 不给 没法 不可以 不了 不到 不上 不起`)
+	add(degree, `太 很 非常 特别 好 超 超级 挺 比较 最 更 越来越 这么 那么 十分 有点`)
+	add(glue, `的 和 与 跟 或 到 从 用 比`)
+	delete(m, "好")
+	m["这么"], m["那么"], m["有点"] = filler, filler, degree
+	return m
+}()
+
+// asks are the question words of a title by the sentence kind.
+var asks = [...]string{kindWhy: "为什么", kindWhen: "什么时候", kindHow: "怎么"}
+
+// Title makes the title of an opinion: the words its members share, in the order of the member nearest to all others,
+// the reason asked for in front. It never takes over what a single member adds.
+func (m *Model) Title(o *Opinion) string {
+	members := o.Members
+	if len(members) == 0 {
+		return ""
+	}
+	if len(members) > titleMembers {
+		members = members[:titleMembers]
+	}
+	return m.compose(o, members, m.medoid(members))
+}
+
+// medoid gives the member with the greatest mean similarity with all; short ones win among nearly equal ones, then
+// the smaller text.
+func (m *Model) medoid(members []string) string {
+	dim := m.space.Dim()
+	mean := make([]float32, dim)
+	v := make([]float32, 0, dim*len(members))
+	for _, t := range members {
+		v = m.space.Vector(v, t)
+	}
+	for i := range members {
+		for k, x := range v[i*dim : (i+1)*dim] {
+			mean[k] += x
+		}
+	}
+	scale(mean, 1/float32(len(members)))
+	best, at := float32(-9), 0
+	for i, t := range members {
+		s := dot(mean, v[i*dim:(i+1)*dim]) - .004*float32(utf8.RuneCountInString(t))
+		if s > best {
+			best, at = s, i
+		}
+	}
+	return members[at]
+}
+
+func (m *Model) compose(o *Opinion, members []string, medoid string) string {
+	words := m.words(o, members, medoid)
+	asked := commonKind(members)
+	lead := ""
+	for i := range words {
+		w := &words[i]
+		switch w.role {
+		case content:
+			w.keep = w.share >= titleShare
+		case question:
+			// A question of another kind than most members ask is noise of the medoid.
+			w.keep = kindOf(folder.Replace(w.text)) == asked && w.text != "什么" || w.share >= titleShare
+		}
+	}
+	if !slices.ContainsFunc(words, func(w word) bool { return w.keep && w.role == content }) {
+		// Nothing is shared by half of the members: what the medoid says has to do.
+		for i := range words {
+			words[i].keep = words[i].keep || words[i].role == content
+		}
+	}
+	if asked == kindWhy {
+		lead = asks[kindWhy]
+		for i := range words {
+			if k := kindOf(folder.Replace(words[i].text)); k == kindWhy || k == kindHow {
+				words[i].keep, words[i].role = false, filler
+			}
+		}
+	}
+	title := lead + join(words)
+	if o.Product != "" && !strings.Contains(title, strings.ToLower(o.Product)) && !strings.Contains(title, o.Product) {
+		title = lead + o.Product + join(words)
+	}
+	if utf8.RuneCountInString(title) > titleRunes {
+		title = string([]rune(title)[:titleRunes])
+	}
+	if title == "" || title == lead {
+		r := []rune(medoid)
+		title = string(r[:min(len(r), titleRunes)])
+	}
+	return display(title, o.Product)
+}
+
+// join puts the words that stay together: with the negation or degree right before them, and the glue between two of
+// them.
+func join(words []word) string {
+	for i := len(words) - 2; i >= 0; i-- {
+		w, next := &words[i], &words[i+1]
+		if (w.role == negation || w.role == degree && w.share >= titleShare/2) && next.keep {
+			w.keep = true
+		}
+	}
+	for i := 1; i+1 < len(words); i++ {
+		if words[i].role == glue && words[i-1].keep && words[i+1].keep && words[i].text != "比" {
+			words[i].keep = true
+		}
+	}
+	var b strings.Builder
+	for _, w := range words {
+		if w.keep {
+			b.WriteString(w.text)
+		}
+	}
+	return b.String()
+}
+
+// words cuts the medoid and says what each word is and how many members share it.
+func (m *Model) words(o *Opinion, members []string, medoid string) []word {
+	folded := make([]string, len(members))
+	for i, t := range members {
+		folded[i] = folder.Replace(t)
+	}
+	var out []word
+	for _, s := range m.spans(medoid) {
+		text := medoid[s.Start:s.End]
+		w := word{text: text, role: roles[text]}
+		if w.role == content && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) && !light[r] || unicode.IsDigit(r) }) {
+			w.role = filler
+		}
+		if strings.HasPrefix(text, "[") {
+			w.role = filler
+		}
+		f := folder.Replace(text)
+		n := 0
+		for _, t := range folded {
+			if f != "" && strings.Contains(t, f) {
+				n++
+			}
+		}
+		w.share = float64(n) / float64(len(members))
+		out = append(out, w)
+	}
+	return out
+}
+
+// spans cuts a text into words; a letter or number after a Chinese word that names a variant (面膜b) belongs to it.
+func (m *Model) spans(text string) []schemas.Span {
+	var spans []schemas.Span
+	if m.cut != nil {
+		spans = m.cut.Cut(text)
+	} else {
+		for i, r := range text {
+			spans = append(spans, schemas.Span{Start: i, End: i + utf8.RuneLen(r)})
+		}
+	}
+	out := spans[:0:0]
+	for _, s := range spans {
+		if k := len(out) - 1; k >= 0 && out[k].End == s.Start && variant(text[s.Start:s.End]) && !variant(text[out[k].Start:out[k].End]) &&
+			roles[text[out[k].Start:out[k].End]] == content && s.Start-out[k].Start >= 6 {
+			out[k].End = s.End
+			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// variant says whether a word is a single Latin letter, with or without digits.
+func variant(w string) bool {
+	return len(w) <= 3 && w[0] >= 'a' && w[0] <= 'z' && !strings.ContainsFunc(w[1:], func(r rune) bool { return r > '9' })
+}
+
+// display writes Latin letters as people do: those of the product as in the dictionary, single ones as capitals.
+func display(title, product string) string {
+	if product != "" {
+		if i := strings.Index(title, strings.ToLower(product)); i >= 0 {
+			return title[:i] + product + title[i+len(product):]
+		}
+		return title
+	}
+	r := []rune(title)
+	latin := func(i int) bool {
+		return i >= 0 && i < len(r) && r[i] < 0x80 && (unicode.IsLetter(r[i]) || unicode.IsDigit(r[i]))
+	}
+	for i := range r {
+		if latin(i) && !latin(i-1) && (!latin(i+1) || unicode.IsDigit(r[i+1])) {
+			r[i] = unicode.ToUpper(r[i])
+		}
+	}
+	return string(r)
+}
+
+// commonKind is the sentence kind of most members, the first of several.
+func commonKind(members []string) int {
+	var count [kinds]int
+	for _, t := range members {
+		count[kindOf(folder.Replace(t))]++
+	}
+	best := 0
+	for k, n := range count {
+		if n > count[best] {
+			best = k
+		}
+	}
+	return best
+}
