@@ -176,7 +176,7 @@ func (op *regexOp) eval(e *evaluation, s scope) result {
 		}
 		sortHits(hits[first:])
 	}
-	return foundIn(s, hits)
+	return e.told(foundIn(s, hits), func() string { return places(len(hits)) })
 }
 
 // turnHas says whether a word of the set occurs in the turn, inside the scope.

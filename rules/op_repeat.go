@@ -1,10 +1,13 @@
 package rules
 
 import (
+	"fmt"
 	"math/bits"
 	"slices"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/tingke/tingke/schemas"
 )
 
 // repeatOp finds sentences that are said again, nearly alike.
@@ -14,11 +17,16 @@ type repeatOp struct {
 	times      int
 	wholeTurn  bool
 	except     *wordSet
+	// window is how many turns of the session back a repetition counts, 0 for all.
+	window int32
+	// target is who said it before: 0 the speaker of the range itself.
+	target roleMask
+	other  bool // whoever is not the speaker
 }
 
 func parseRepeat(d *decoder, n *yaml.Node, _ bool) operator {
 	op := &repeatOp{minChars: 8, similarity: 0.8, times: 2}
-	f, ok := d.mapping(n, "repeat", "min_chars", "similarity", "times", "of", "except")
+	f, ok := d.mapping(n, "repeat", "min_chars", "similarity", "times", "of", "except", "window", "target")
 	if !ok {
 		return op
 	}
@@ -33,6 +41,21 @@ func parseRepeat(d *decoder, n *yaml.Node, _ bool) operator {
 	}
 	op.wholeTurn = d.oneOf(f.get("of"), "repeat.of", "sentence", "turn") == "turn"
 	op.except = d.wordSet(d.wordList(f.get("except"), "repeat.except"))
+	if v := f.get("window"); v != nil {
+		op.window = int32(d.int(v, "repeat.window", 1, schemas.MaxTurns))
+	}
+	switch d.oneOf(f.get("target"), "repeat.target", "same", "other", "customer", "agent", "bot", "system") {
+	case "other":
+		op.other = true
+	case "customer":
+		op.target = maskCustomer
+	case "agent":
+		op.target = maskAgent
+	case "bot":
+		op.target = maskBot
+	case "system":
+		op.target = maskSystem
+	}
 	return op
 }
 
@@ -45,6 +68,9 @@ type said struct {
 	sig   uint64   // a bit for every pair, hashed
 	first int32    // index of the sentence it repeats, itself where it repeats none
 	count int32
+	role  roleMask
+	own   bool // said in the range, not only compared with
+	again bool // it repeats another
 }
 
 // maxSaid bounds the sentences compared and maxPostings the earlier sentences looked at for one pair of characters, so
@@ -57,10 +83,23 @@ const (
 func (op *repeatOp) eval(e *evaluation, s scope) result {
 	all, gramBuf := e.said[:0], e.grams[:0]
 	defer func() { e.said, e.grams = all, gramBuf }()
-	for _, i := range s.turns {
+	turns := s.turns
+	if op.crossed() {
+		turns = e.role(maskAny).turns // what others said before counts wherever the range begins
+	}
+	k := 0
+	for _, i := range turns {
+		for k < len(s.turns) && s.turns[k] < i {
+			k++
+		}
+		own := k < len(s.turns) && s.turns[k] == i
+		role := maskOf(e.t.Turns[i].Role)
+		if !own && !op.other && op.target&role == 0 {
+			continue
+		}
 		text := e.text(i)
 		add := func(start, end int32) {
-			if len(all) >= maxSaid || s.to >= 0 && (start < s.from || end > s.to) || int(end-start) < op.minChars || e.clauseHas(op.except, i, clause{start: start, end: end}) {
+			if len(all) >= maxSaid || own && s.to >= 0 && (start < s.from || end > s.to) || int(end-start) < op.minChars || e.clauseHas(op.except, i, clause{start: start, end: end}) {
 				return
 			}
 			var chars int
@@ -70,7 +109,7 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 				gramBuf = gramBuf[:from]
 				return
 			}
-			x := said{hit: hit{turn: i, start: start, end: end}, grams: gramBuf[from:len(gramBuf):len(gramBuf)], first: int32(len(all)), count: 1}
+			x := said{hit: hit{turn: i, start: start, end: end}, grams: gramBuf[from:len(gramBuf):len(gramBuf)], first: int32(len(all)), count: 1, role: role, own: own}
 			for _, g := range x.grams {
 				x.sig |= 1 << (g >> 26)
 			}
@@ -84,8 +123,9 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 			add(c.start, c.end)
 		}
 	}
+	value := func() string { return fmt.Sprintf("%d sentences compared", len(all)) }
 	if len(all) < 2 {
-		return foundIn(s, nil)
+		return e.told(foundIn(s, nil), value)
 	}
 	if len(all) <= maxPairwise {
 		op.compareAll(all)
@@ -101,6 +141,15 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 		if int(all[root].count) < op.times {
 			continue
 		}
+		if nth[root] == 0 && op.crossed() {
+			nth[root] = 1 // what another said, perhaps outside the range
+		}
+		if op.crossed() && !all[k].again {
+			h := all[k].hit
+			h.support = true
+			earlier = append(earlier, h)
+			continue
+		}
 		if nth[root]++; nth[root] >= op.times {
 			hits = append(hits, all[k].hit)
 		} else {
@@ -109,7 +158,24 @@ func (op *repeatOp) eval(e *evaluation, s scope) result {
 			earlier = append(earlier, h)
 		}
 	}
-	return foundIn(s, append(hits, earlier...))
+	return e.told(foundIn(s, append(hits, earlier...)), value)
+}
+
+// crossed says that one role is compared with another.
+func (op *repeatOp) crossed() bool { return op.other || op.target != 0 }
+
+// comparable says whether the later sentence a may repeat the earlier b.
+func (op *repeatOp) comparable(a, b *said) bool {
+	if op.window > 0 && a.turn-b.turn > op.window {
+		return false
+	}
+	switch {
+	case op.other:
+		return a.own && a.role != b.role
+	case op.target != 0:
+		return a.own && b.role&op.target != 0
+	}
+	return true
 }
 
 // maxPairwise is the number of sentences up to which each is compared with each; most sessions stay below.
@@ -121,6 +187,9 @@ func (op *repeatOp) compareAll(all []said) {
 		best, bestSim := int32(-1), 0.0
 		for j := range k {
 			b := &all[j]
+			if (op.window > 0 || op.crossed()) && !op.comparable(a, b) {
+				continue
+			}
 			// Every bit of a signature that the other lacks is at least one pair that they do not share.
 			most := min(len(a.grams)-bits.OnesCount64(a.sig&^b.sig), len(b.grams)-bits.OnesCount64(b.sig&^a.sig))
 			if op.similar(most, len(a.grams), len(b.grams)) < op.similarity {
@@ -146,6 +215,9 @@ func (op *repeatOp) comparePosted(all []said) {
 		}
 		best, bestSim := int32(-1), 0.0
 		for j, n := range common {
+			if (op.window > 0 || op.crossed()) && !op.comparable(&all[k], &all[j]) {
+				continue
+			}
 			if sim := op.similar(n, len(all[j].grams), len(all[k].grams)); sim > bestSim || sim == bestSim && j < best {
 				best, bestSim = j, sim
 			}
@@ -172,6 +244,10 @@ func (op *repeatOp) similar(n, a, b int) float64 {
 func (op *repeatOp) join(all []said, k int, best int32, sim float64) {
 	if best >= 0 && sim >= op.similarity {
 		root := all[best].first
+		if op.crossed() {
+			root = best
+		}
+		all[k].again = true
 		all[k].first = root
 		all[root].count++
 	}

@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"fmt"
 	"slices"
 	"unicode"
 
@@ -124,7 +125,7 @@ func (op *questionOp) eval(e *evaluation, s scope) result {
 			}
 		}
 	}
-	return foundIn(s, hits)
+	return e.told(foundIn(s, hits), func() string { return places(len(hits)) })
 }
 
 func (e *evaluation) clauseHas(w *wordSet, turn int32, c clause) bool {
@@ -165,6 +166,7 @@ func (op *substanceOp) literals() ([]int32, bool) { return nil, false }
 
 func (op *substanceOp) eval(e *evaluation, s scope) result {
 	var hits []hit
+	most := 0
 	for _, i := range s.turns {
 		text := e.text(i)
 		chars := 0
@@ -181,6 +183,7 @@ func (op *substanceOp) eval(e *evaluation, s scope) result {
 			}
 			chars += contentChars(text[c.start:c.end])
 		}
+		most = max(most, chars)
 		if chars >= op.minChars {
 			hits = append(hits, first)
 			if e.truthOnly {
@@ -188,7 +191,9 @@ func (op *substanceOp) eval(e *evaluation, s scope) result {
 			}
 		}
 	}
-	return foundIn(s, hits)
+	return e.told(foundIn(s, hits), func() string {
+		return fmt.Sprintf("at most %d characters of substance in a turn, asked for %d", most, op.minChars)
+	})
 }
 
 // contentChars counts letters, characters and digits.

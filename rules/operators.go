@@ -68,6 +68,17 @@ func (e *evaluation) told(r result, value func() string) result {
 	return r
 }
 
+// places counts them for people.
+func places(n int) string {
+	switch n {
+	case 0:
+		return "no place"
+	case 1:
+		return "1 place"
+	}
+	return fmt.Sprintf("%d places", n)
+}
+
 // quoted names the texts of some places for people: 「投诉」「差评」.
 func (e *evaluation) quoted(hits []hit) string {
 	const most = 5

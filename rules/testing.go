@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
@@ -16,7 +17,7 @@ type Featuriser interface {
 	Features(*schemas.Transcript) *schemas.Features
 }
 
-// Literal is the least featuriser: normalised text by width and case, every turn neutral. Tests whose rules look at
+// Literal is the least featuriser: normalised text by width and case, a word a character, every turn neutral. Tests whose rules look at
 // emotions state them.
 type Literal struct{}
 
@@ -26,11 +27,29 @@ func (Literal) Features(t *schemas.Transcript) *schemas.Features {
 	for i := range t.Turns {
 		x := &f.Turns[i]
 		x.Norm = literalNorm(t.Turns[i].Text)
+		x.Words = literalWords(x.Norm.Text)
 		x.Emotion = schemas.Neutral
 		x.Scores[schemas.Neutral] = 1
 		x.PolarityClass = schemas.NeutralPolarity
 	}
 	return f
+}
+
+// literalWords cuts a text into runs of Latin letters and digits and single other characters.
+func literalWords(s string) []schemas.Span {
+	var out []schemas.Span
+	for i := 0; i < len(s); {
+		_, w := utf8.DecodeRuneInString(s[i:])
+		j := i + w
+		for isAlnum(s[i]) && j < len(s) && isAlnum(s[j]) {
+			j++
+		}
+		if s[i] != ' ' {
+			out = append(out, schemas.Span{Start: i, End: j})
+		}
+		i = j
+	}
+	return out
 }
 
 func literalNorm(s string) schemas.NormText {
