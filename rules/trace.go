@@ -10,9 +10,9 @@ import (
 // Bounds of an explanation, so that a session of 10,000 turns gives a page and not a book.
 const (
 	maxExplained = 30 // hits of a trigger explained in full
-	maxParts     = 24  // turns or clauses shown for one condition
-	maxQuotes    = 20  // places quoted for one condition
-	maxListed    = 20  // words shown of one list
+	maxParts     = 24 // turns or clauses shown for one condition
+	maxQuotes    = 20 // places quoted for one condition
+	maxListed    = 20 // words shown of one list
 )
 
 // trace collects what every condition of one rule said of one session. It belongs to one evaluation.
