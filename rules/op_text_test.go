@@ -73,3 +73,53 @@ func TestWordsThatNobodyCutAreMissing(t *testing.T) {
 	f("keyword: {any: [退款], match: word}", schemas.Absent)
 	f("near: {a: [加], b: [微信]}", schemas.Present)
 }
+
+func TestSlots(t *testing.T) {
+	f := func(slots, text string, want string) {
+		t.Helper()
+		s := mustLoad(t, Text("p.yaml", []byte("lists: {商品: [面膜, 精华液, 洗面奶]}\n"+oneRule("    forbid: {slots: "+slots+"}\n"))))
+		got := ""
+		tr := chat("客户: " + text)
+		if x := evaluate(t, s, tr); len(x.Hits) > 0 {
+			ev := x.Hits[0].Evidence[0]
+			got = text[ev.Start:ev.End]
+		}
+		if got != want {
+			t.Errorf("%s over %s: found %q, want %q", slots, text, got, want)
+		}
+	}
+	f("'我要[退/换]这个[商品]'", "那我要退这个面膜吧", "我要退这个面膜")
+	f("'我要[退/换]这个[商品]'", "我要修这个面膜", "")
+	f("'我要[退/换]这个[商品]'", "不是我要退这个面膜", "")
+	f("{any: ['我要[退/换]这个[商品]'], negation: off}", "不是我要退这个面膜", "我要退这个面膜")
+	f("'[退/换][个/一个]?货'", "能换货吗", "换货")
+	f("'[商品]*[过敏/刺痛]'", "用了精华液脸上有点刺痛", "精华液脸上有点刺痛")
+	f("'[商品]*[过敏/刺痛]'", "用了精华液，脸上有点刺痛", "")
+	f("{any: ['[商品]*过敏'], gap: 2}", "面膜用了三天过敏", "")
+	f("'满[数字]减[数字]'", "说好满三百减五十吗", "满三百减五十")
+	f("'满[数字]减[数字]'", "满300减50", "满300减50")
+	f("'[数字]天[内/之内]?到'", "说好三天到的", "三天到")
+	f("{any: ['赔[数字]'], number: {over: 100}}", "要赔两百五", "赔两百五")
+	f("{any: ['赔[数字]'], number: {over: 100}}", "要赔50", "")
+	f("'等了[数字][个/整]?月'", "我等了两个月", "等了两个月")
+	f("'保证*'", "我们保证明天一定到，放心", "保证明天一定到")
+	f("{any: ['退这个[商品]'], between: 2}", "退这个破的面膜", "退这个破的面膜")
+	f("'[a/b]x'", "cax", "")
+}
+
+func TestSlotErrors(t *testing.T) {
+	f := func(slots, want string) {
+		t.Helper()
+		_, err := Load(Text("p.yaml", []byte("lists: {商品: [面膜]}\n"+oneRule("    forbid: {slots: "+slots+"}\n    note: <商品>\n"))))
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", slots, err, want)
+		}
+	}
+	f("'我要[退'", "] is missing")
+	f("'我要[商晶]'", `did you mean "商品"?`)
+	f("'[数字]'", "no word that must occur")
+	f("'[退/换]?*'", "no word that must occur")
+	f("{any: ['退货'], number: {over: 3}}", "no pattern has one")
+	f("[]", "slots is empty")
+	f("{gap: 3}", "slots needs any")
+}
