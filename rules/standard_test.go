@@ -23,7 +23,7 @@ func mustLoad(t testing.TB, sources ...Source) *Set {
 }
 
 func TestEmbeddedPacksLoadWithoutWarnings(t *testing.T) {
-	if got, want := strings.Join(EmbeddedPacks(), " "), "standard"; got != want {
+	if got, want := strings.Join(EmbeddedPacks(), " "), "aftersale presale standard"; got != want {
 		t.Errorf("embedded packs %q, want %q", got, want)
 	}
 	for _, id := range EmbeddedPacks() {
@@ -35,6 +35,7 @@ func TestEmbeddedPacksLoadWithoutWarnings(t *testing.T) {
 			t.Errorf("pack %s: info and minor rules cost %g points together, want below 40", id, sum)
 		}
 	}
+	mustLoad(t, Embedded("standard"), Embedded("presale"), Embedded("aftersale"))
 }
 
 // TestRulesOfThePacksAreWhole: what a supervisor reads is there, and a rule is held from both sides by its tests: some
