@@ -25,7 +25,6 @@ type evaluation struct {
 	clauseBuf []clause
 	matches   []found
 	matchAt   []int32
-	clockKind uint8
 	// truthOnly says that the places of a condition are of no interest.
 	truthOnly bool
 	// explaining says that one rule is evaluated for people: operators fill result.value, nothing is cut short.
@@ -33,8 +32,9 @@ type evaluation struct {
 	// trace collects what the conditions said while explaining, nil otherwise.
 	trace *trace
 
-	said  []said   // of the repeat operator
-	grams []uint32 // of the repeat operator
+	senses senses
+	said   []said   // of the repeat operator
+	grams  []uint32 // of the repeat operator
 
 	awake   []uint64
 	buckets []verdict
@@ -123,7 +123,8 @@ func (e *evaluation) start(s *Set, t *schemas.Transcript, f *schemas.Features) {
 	clear(e.clauseOf)
 	e.clauseBuf = e.clauseBuf[:0]
 	e.matches, e.matchAt = e.matches[:0], e.matchAt[:0]
-	e.clockKind, e.truthOnly, e.explaining = 0, false, false
+	e.senses.reset()
+	e.truthOnly, e.explaining = false, false
 	clear(e.byRole[:])
 	words := (len(s.rules) + 63) / 64
 	if cap(e.awake) < words {
@@ -145,7 +146,8 @@ func (e *evaluation) release() {
 	clear(e.clauseOf)
 	clear(e.buckets)
 	e.buckets = e.buckets[:0]
-	if cap(e.clauseBuf) > maxKept || cap(e.matches) > maxKept || cap(e.grams) > maxKept {
+	e.senses.reset()
+	if cap(e.clauseBuf) > maxKept || cap(e.matches) > maxKept || cap(e.grams) > maxKept || cap(e.senses.all) > maxKept || cap(e.senses.syllables) > maxKept {
 		*e = evaluation{}
 	}
 }
@@ -160,46 +162,57 @@ func (e *evaluation) text(i int32) string {
 
 // scan runs the automaton over all turns and wakes the rules whose words occur.
 func (e *evaluation) scan() {
-	s := e.set
 	e.matchAt = append(e.matchAt, 0)
 	for i := range e.t.Turns {
-		from := len(e.matches)
-		e.matches = s.words.find(e.text(int32(i)), e.matches)
-		for _, m := range e.matches[from:] {
-			e.wake(m.pattern)
+		e.scanTurn(i)
+	}
+	e.wakeBlind()
+}
+
+// scanTurn finds the words of the next turn.
+func (e *evaluation) scanTurn(i int) {
+	s := e.set
+	from := len(e.matches)
+	e.matches = s.words.find(e.text(int32(i)), e.matches)
+	for _, m := range e.matches[from:] {
+		e.wake(m.pattern)
+	}
+	e.matchAt = append(e.matchAt, int32(len(e.matches)))
+	e.sense(int32(i))
+	if e.noFeatures {
+		return
+	}
+	f := &e.f.Turns[i]
+	if int(f.Emotion) < len(s.emotionMarks) {
+		if w := s.emotionMarks[f.Emotion]; w >= 0 {
+			e.wake(w)
 		}
-		e.matchAt = append(e.matchAt, int32(len(e.matches)))
-		if e.noFeatures {
-			continue
-		}
-		f := &e.f.Turns[i]
-		if int(f.Emotion) < len(s.emotionMarks) {
-			if w := s.emotionMarks[f.Emotion]; w >= 0 {
+	}
+	if len(s.kindMarks) > 0 {
+		for k := range f.Mentions {
+			if w, ok := s.kindMarks[f.Mentions[k].Kind]; ok {
 				e.wake(w)
 			}
 		}
-		if len(s.kindMarks) > 0 {
-			for k := range f.Mentions {
-				if w, ok := s.kindMarks[f.Mentions[k].Kind]; ok {
-					e.wake(w)
-				}
-			}
-		}
-		if len(s.entityMarks) > 0 {
-			for k := range f.Entities {
-				if w, ok := s.entityMarks[f.Entities[k].Type]; ok {
-					e.wake(w)
-				}
+	}
+	if len(s.entityMarks) > 0 {
+		for k := range f.Entities {
+			if w, ok := s.entityMarks[f.Entities[k].Type]; ok {
+				e.wake(w)
 			}
 		}
 	}
-	if e.noFeatures {
-		// Without features nobody knows what a rule on emotions waits for: look at all of them.
-		for _, marks := range [][]int32{s.emotionMarks[:], values(s.kindMarks), values(s.entityMarks)} {
-			for _, w := range marks {
-				if w >= 0 {
-					e.wake(w)
-				}
+}
+
+// wakeBlind wakes every rule that waits for a feature where there are none: nobody knows what they would have said.
+func (e *evaluation) wakeBlind() {
+	if !e.noFeatures {
+		return
+	}
+	for _, marks := range [][]int32{e.set.emotionMarks[:], values(e.set.kindMarks), values(e.set.entityMarks)} {
+		for _, w := range marks {
+			if w >= 0 {
+				e.wake(w)
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"github.com/tingke/tingke/schemas"
 )
@@ -66,7 +67,7 @@ func docSets(tb testing.TB) []*Set {
 func (m *sessionMaker) session(n int) (*schemas.Transcript, *schemas.Features) {
 	tr := &schemas.Transcript{Closed: true, Meta: m.metas[m.rng.IntN(len(m.metas))]}
 	tr.Meta.SessionID = fmt.Sprintf("random-%d", m.rng.Uint32())
-	timed := m.rng.IntN(2) == 0
+	timed, dated := m.rng.IntN(2) == 0, m.rng.IntN(2) == 0
 	at := int64(0)
 	picked := make([]testTurn, n)
 	for i := range n {
@@ -74,14 +75,23 @@ func (m *sessionMaker) session(n int) (*schemas.Transcript, *schemas.Features) {
 		if i > 0 && m.rng.IntN(8) == 0 {
 			x = picked[m.rng.IntN(i)] // said again
 		}
+		if m.rng.IntN(4) == 0 {
+			em, p := schemas.Emotion(m.rng.IntN(int(schemas.EmotionCount))), float32(m.rng.Float64()*2-1)
+			x.emotion, x.polarity = &em, &p
+		}
 		picked[i] = x
 		turn := x.turn
 		turn.StartMS, turn.EndMS = schemas.Opt[int64]{}, schemas.Opt[int64]{}
 		if timed {
 			at += int64(m.rng.IntN(60_000))
-			turn.StartMS = schemas.Some(at)
-			if m.rng.IntN(2) == 0 {
-				turn.EndMS = schemas.Some(at + int64(m.rng.IntN(20_000)))
+			if dated {
+				turn.At = time.UnixMilli(1_800_000_000_000 + at)
+			}
+			if m.rng.IntN(10) > 0 { // now and then a turn has the time of day only, or none
+				turn.StartMS = schemas.Some(at)
+				if m.rng.IntN(2) == 0 {
+					turn.EndMS = schemas.Some(at + int64(m.rng.IntN(20_000)))
+				}
 			}
 		}
 		turn.Seq = schemas.Some(int64(i + 1))

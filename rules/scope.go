@@ -398,20 +398,19 @@ func (e *evaluation) reach(t []int32, next int, s *span, anchor int32) (hi int, 
 	if !ok {
 		return 0, false, whyNoTimes
 	}
-	for hi = next; hi < len(t); hi++ {
-		at, ok := e.clock(t[hi])
-		if !ok {
+	// The first turn of anybody that is later shows that the time has passed, whatever follows it.
+	end, complete := int32(len(e.t.Turns)), e.closed
+	for i := anchor + 1; i < end; i++ {
+		if at, ok := e.clock(i); ok && at > from+s.ms {
+			end, complete = i, true
+		}
+	}
+	for hi = next; hi < len(t) && t[hi] < end; hi++ {
+		if _, ok := e.clock(t[hi]); !ok {
 			return 0, false, whyNoTimes
 		}
-		if at > from+s.ms {
-			return hi, true, ""
-		}
 	}
-	// A later turn of anybody shows that the time has passed.
-	if last, ok := e.clock(int32(len(e.t.Turns) - 1)); ok && last > from+s.ms {
-		return hi, true, ""
-	}
-	return hi, e.closed, ""
+	return hi, complete, ""
 }
 
 func (e *evaluation) reachBack(t []int32, at int, s *span, anchor int32) (lo int, why string) {
@@ -478,11 +477,12 @@ func (e *evaluation) only(s scope, m roleMask) scope {
 	return s
 }
 
-// clock gives a turn's start on the session's clock in ms: of the recording where every turn has that, else of day.
+// clock gives a turn's start on the session's clock in ms: of the recording where the first turn has that, else of day.
+// The first turn decides for all, so that no turn to come can change what the turns so far say.
 func (e *evaluation) clock(i int32) (int64, bool) {
 	t := &e.t.Turns[i]
 	if e.recorded() {
-		return t.StartMS.V, true
+		return t.StartMS.V, t.StartMS.OK
 	}
 	if t.At.IsZero() {
 		return 0, false
@@ -492,23 +492,12 @@ func (e *evaluation) clock(i int32) (int64, bool) {
 
 // clockEnd is the end of a turn, its start where no end is known.
 func (e *evaluation) clockEnd(i int32) (int64, bool) {
-	if t := &e.t.Turns[i]; e.recorded() && t.EndMS.OK {
+	if t := &e.t.Turns[i]; e.recorded() && t.StartMS.OK && t.EndMS.OK {
 		return max(t.EndMS.V, t.StartMS.V), true
 	}
 	return e.clock(i)
 }
 
-func (e *evaluation) recorded() bool {
-	if e.clockKind == 0 {
-		e.clockKind = 1
-		for i := range e.t.Turns {
-			if !e.t.Turns[i].StartMS.OK {
-				e.clockKind = 2
-				break
-			}
-		}
-	}
-	return e.clockKind == 1
-}
+func (e *evaluation) recorded() bool { return len(e.t.Turns) > 0 && e.t.Turns[0].StartMS.OK }
 
 const whyNoTimes = "no_timestamps"

@@ -13,6 +13,9 @@ type Options struct {
 	// Normalise brings a word of a pack into the form of TurnFeatures.Norm.Text. The default folds width and case only;
 	// a caller whose texts are folded from traditional to simplified characters gives the same function here.
 	Normalise func(string) string
+	// Encoder makes the vectors that the operator similar compares. Without one such rules are na, with the reason
+	// "no_encoder".
+	Encoder Encoder
 }
 
 // Set is a compiled group of packs. It is immutable and safe for concurrent use.
@@ -29,6 +32,8 @@ type Set struct {
 	// always are the rules looked at in every session.
 	always      []int32
 	askingKinds []uint8
+	ear         *ear       // nil where no rule listens for sounds
+	likes       *exemplars // nil where no rule compares meanings
 	// marks gives the pseudo-word of a feature.
 	emotionMarks [schemas.EmotionCount]int32
 	kindMarks    map[string]int32
@@ -37,6 +42,8 @@ type Set struct {
 	closedRest map[string]string
 	openRest   map[string]string
 	openNotes  []schemas.CoverageNote
+	// early are the rules that may find something before the end of a session, a bit a rule.
+	early []uint64
 }
 
 const defaultFlagBelow = 60
@@ -68,7 +75,7 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 			probs = append(probs, Problem{File: src.name, Message: fmt.Sprintf("the pack has %d bytes, more than %d", len(text), maxPackBytes)})
 			continue
 		}
-		d := &decoder{file: src.name, fold: o.Normalise, words: table}
+		d := &decoder{file: src.name, fold: o.Normalise, words: table, encoder: o.Encoder}
 		p := d.readPack(text)
 		if p != nil {
 			if other, ok := packFiles[p.id]; ok && p.id != "" {
@@ -92,6 +99,10 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 		return nil, probs
 	}
 	s.askingKinds = table.askingKinds()
+	s.ear = newEar(table.sounds)
+	if s.likes = table.likes; s.likes != nil {
+		s.likes.finish()
+	}
 	table.finish()
 	if err := table.check(); err != nil {
 		return nil, Problems{{File: sources[0].name, Message: err.Error()}}
@@ -176,6 +187,11 @@ func (s *Set) compile(table *wordTable) {
 	for i := 1; i < len(counts); i++ {
 		counts[i] += counts[i-1]
 	}
+	for id, w := range table.words {
+		if s.likes != nil && strings.HasPrefix(w, similarPrefix) && counts[id] < counts[id+1] {
+			s.likes.wakes = true
+		}
+	}
 	s.first = counts
 	s.wakes = make([]int32, counts[len(counts)-1])
 	fill := append([]int32(nil), counts...)
@@ -197,6 +213,12 @@ func (s *Set) compile(table *wordTable) {
 		s.openNotes = append(s.openNotes, schemas.CoverageNote{What: "rule:" + r.id, Why: whyOpen})
 	}
 	sortNotes(s.openNotes)
+	s.early = make([]uint64, (len(s.rules)+63)/64)
+	for i, r := range s.rules {
+		if r.early() {
+			s.early[i/64] |= 1 << (i % 64)
+		}
+	}
 	versions := make([]string, len(s.packs))
 	for i, p := range s.packs {
 		versions[i] = p.id + "@" + p.fullVersion()
