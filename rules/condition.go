@@ -108,6 +108,8 @@ func (d *decoder) parseCondition(n *yaml.Node, what string, anchored bool) *cond
 	if !ok {
 		return nil
 	}
+	clause, speaker := d.inClause, d.speaker
+	defer func() { d.inClause, d.speaker = clause, speaker }()
 	c := &condition{as: what, at: d.place(n)}
 	main := ""
 	for i := 0; i+1 < len(n.Content); i += 2 {
@@ -131,13 +133,15 @@ func (d *decoder) parseCondition(n *yaml.Node, what string, anchored bool) *cond
 		}
 	}
 	if v := f.get("in"); v != nil {
-		c.in = d.parseSpan(v, anchored)
+		if c.in = d.parseSpan(v, anchored); c.in != nil && (c.in.roles != maskAny || c.in.where >= whereAfter) {
+			d.speaker = c.in.roles
+		}
 	}
 	if d.boolean(f.get("in_turn"), "in_turn", false) {
 		c.unit = unitTurn
 	}
 	if d.boolean(f.get("in_clause"), "in_clause", false) {
-		c.unit = unitClause
+		c.unit, d.inClause = unitClause, true
 	}
 	if v := f.get("unless"); v != nil {
 		c.unless = d.parseCondition(v, "unless", true)

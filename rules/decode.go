@@ -22,6 +22,11 @@ type decoder struct {
 	// words numbers the distinct patterns of all packs for the automaton.
 	words *wordTable
 	doc   *document
+	// encoder makes the vectors of the sentences of similar; nil where there is none.
+	encoder Encoder
+	// inClause says that the condition being read is evaluated clause by clause, speaker whose turns it looks at.
+	inClause bool
+	speaker  roleMask
 }
 
 // place is where a value stands in the text of its pack: line and column from 1, bytes [start, end).
@@ -51,6 +56,11 @@ type wordTable struct {
 	sets  []*wordSet
 	// needAsking says that an operator asks whether clauses are questions, so that their words join the automaton.
 	needAsking bool
+	// sounds are the pinyin operators; similar numbers the similar operators, and likes holds their sentences, nil
+	// without an encoder or without such an operator.
+	sounds  []*pinyinOp
+	similar int
+	likes   *exemplars
 }
 
 func (t *wordTable) id(w string) int32 {

@@ -43,7 +43,10 @@ func parseReplyTo(d *decoder, n *yaml.Node, anchored bool) operator {
 		d.errorf(n, "", "reply_to needs anchor, what must be answered")
 	}
 	if v := f.get("expect"); v != nil {
+		speaker := d.speaker
+		d.speaker = maskAny
 		op.expect = d.parseCondition(v, "reply_to.expect", true)
+		d.speaker = speaker
 	} else {
 		d.errorf(n, "any condition", "reply_to needs expect, how it must be answered")
 	}

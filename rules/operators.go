@@ -16,7 +16,7 @@ var operators map[string]parseOperator
 
 func init() {
 	operators = map[string]parseOperator{
-		"keyword": parseKeyword, "regex": parseRegex, "slots": parseSlots, "near": parseNear,
+		"keyword": parseKeyword, "regex": parseRegex, "slots": parseSlots, "near": parseNear, "pinyin": parsePinyin, "similar": parseSimilar,
 		"question": parseQuestion, "substance": parseSubstance, "repeat": parseRepeat,
 		"emotion": parseEmotion, "polarity": parsePolarity, "polarity_shift": parsePolarityShift,
 		"mention": parseMention, "kind": parseKind, "aspect": parseAspect, "opinion": parseOpinion, "entity": parseEntity,
