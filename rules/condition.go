@@ -35,6 +35,8 @@ type result struct {
 	// value says what was measured or compared, for people: "45 s", "2 of 3 words". Operators fill it only while
 	// evaluation.explaining is set, so that it costs nothing otherwise; the truth must not depend on it.
 	value string
+	// step says what a process that does not hold lacks, for the reason of a finding.
+	step string
 }
 
 // operator is the leaf of a condition.

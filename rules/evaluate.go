@@ -49,6 +49,8 @@ type verdict struct {
 	places   []hit
 	breach   bool
 	searched []int32
+	// step is what a process lacks.
+	step string
 }
 
 var pool = sync.Pool{New: func() any { return new(evaluation) }}
@@ -319,6 +321,7 @@ func (e *evaluation) settleSimple(v verdict, x result, bad bool, searched []int3
 			v.outcome = good(v.rule)
 			return v
 		}
+		v.step = x.step
 		return breach(v, nil, searched)
 	}
 	return v
@@ -388,6 +391,9 @@ func (e *evaluation) judgeTriggered(v verdict, whole scope) verdict {
 			cond, breaks = r.forbid, yes
 		}
 		y := e.met(cond, whole, a, r.forbid == nil)
+		if v.step == "" {
+			v.step = y.step
+		}
 		if tr != nil {
 			tr.became(e, a, y, y.truth == breaks)
 		}

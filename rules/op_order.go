@@ -81,8 +81,8 @@ func (op *processOp) conditions() []*condition {
 	return out
 }
 
-// evalAnchored finds, step by step, every place that a right order can have reached. The value of a process that does
-// not hold names the first step that is missing or comes too early, explained or not: a reason may quote it.
+// evalAnchored finds, step by step, every place that a right order can have reached. A process that does not hold
+// names the first step that is missing or comes too early.
 func (op *processOp) evalAnchored(e *evaluation, s scope, anchor *hit) result {
 	was := e.truthOnly
 	e.truthOnly = false
@@ -125,15 +125,18 @@ func (op *processOp) evalAnchored(e *evaluation, s scope, anchor *hit) result {
 		case !s.complete || r.truth == open:
 			return result{truth: open}
 		case early && st.maxGap > 0:
-			return result{value: st.name + "顺序不对或间隔太远"}
+			return lacking(st.name + "顺序不对或间隔太远")
 		case early:
-			return result{value: st.name + "顺序不对"}
+			return lacking(st.name + "顺序不对")
 		}
-		return result{value: "缺少" + st.name}
+		return lacking("缺少" + st.name)
 	}
 	sortHits(first)
 	return e.told(result{truth: yes, hits: first}, func() string { return strings.Join(done, " → ") })
 }
+
+// lacking is the result of a process that does not hold.
+func lacking(step string) result { return result{step: step, value: step} }
 
 // follows says whether b does not begin before a ends.
 func follows(a, b hit) bool { return b.turn > a.turn || b.turn == a.turn && b.start >= a.end }

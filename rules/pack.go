@@ -506,7 +506,7 @@ type reason struct {
 	holes []string
 }
 
-var placeholders = []string{"name", "text", "turn", "count", "agent", "searched"}
+var placeholders = []string{"name", "text", "turn", "count", "agent", "searched", "step"}
 
 var placeholder = regexp.MustCompile(`\{([^{}]*)\}`)
 

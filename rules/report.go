@@ -114,6 +114,8 @@ func (e *evaluation) hit(v *verdict, places []hit, points float64) schemas.Hit {
 			return strconv.Itoa(max(len(places), 1))
 		case "agent":
 			return h.AgentID
+		case "step":
+			return v.step
 		case "searched":
 			c := r.expect
 			if c == nil {

@@ -1,9 +1,11 @@
 package rules
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
@@ -75,6 +77,7 @@ type ruleTest struct {
 	known   bool    // a known gap: the rule does not manage it yet
 	open    bool    // the session is still going on
 	meta    schemas.Meta
+	facts   *schemas.Facts
 	turns   []testTurn
 	line    int
 	hasHits bool
@@ -116,7 +119,7 @@ func (d *decoder) readTest(n *yaml.Node, r *rule) *ruleTest {
 		}
 	}
 	if v := f.get("session"); v != nil {
-		t.meta = d.readTestMeta(v)
+		t.meta, t.facts = d.readTestMeta(v)
 	}
 	v := f.get("turns")
 	if v == nil {
@@ -138,11 +141,25 @@ func (d *decoder) readTest(n *yaml.Node, r *rule) *ruleTest {
 	return t
 }
 
-func (d *decoder) readTestMeta(v *yaml.Node) schemas.Meta {
-	m := schemas.Meta{}
-	f, ok := d.mapping(v, "session", append([]string{"attributes"}, fieldNames...)...)
+// testStart is when the session of a test that says how long it lasts began.
+var testStart = time.Date(2026, 11, 11, 9, 0, 0, 0, packZone)
+
+func (d *decoder) readTestMeta(v *yaml.Node) (m schemas.Meta, facts *schemas.Facts) {
+	f, ok := d.mapping(v, "session", append([]string{"attributes", "facts", "lasts"}, fieldNames...)...)
 	if !ok {
-		return m
+		return m, nil
+	}
+	if v := f.get("lasts"); v != nil {
+		m.StartedAt = testStart
+		m.EndedAt = testStart.Add(time.Duration(d.duration(v, "session.lasts")) * time.Millisecond)
+	}
+	if v := f.get("facts"); v != nil {
+		facts = &schemas.Facts{}
+		if g, ok := d.openMapping(v, "session.facts"); ok {
+			for name, x := range g.vals {
+				d.setFact(facts, g.keys[name], x)
+			}
+		}
 	}
 	for name, to := range map[string]*string{
 		"channel": &m.Channel, "source": &m.Source, "shop": &m.Shop, "business": &m.Business, "skill_group": &m.SkillGroup, "product": &m.Product,
@@ -158,12 +175,28 @@ func (d *decoder) readTestMeta(v *yaml.Node) schemas.Meta {
 			}
 		}
 	}
-	return m
+	return m, facts
+}
+
+// setFact sets one fact of a test by its name in the analysed session.
+func (d *decoder) setFact(f *schemas.Facts, key, value *yaml.Node) {
+	if !slices.Contains(factNames, key.Value) {
+		d.errorf(key, didYouMean(key.Value, factNames), "there is no fact of this name")
+		return
+	}
+	x := d.float(value, "session.facts."+key.Value, 0, 1e12)
+	b, err := json.Marshal(map[string]float64{key.Value: x})
+	if err == nil {
+		err = json.Unmarshal(b, f)
+	}
+	if err != nil {
+		d.errorf(value, "", "session.facts.%s must be a whole number", key.Value)
+	}
 }
 
 func (d *decoder) readTestTurn(n *yaml.Node) (testTurn, bool) {
 	var x testTurn
-	known := []string{"emotion", "polarity", "at", "auto", "agent_id", "mention", "entity"}
+	known := []string{"emotion", "polarity", "at", "until", "auto", "agent_id", "mention", "entity"}
 	for k := range testRoles {
 		known = append(known, k)
 	}
@@ -203,18 +236,35 @@ func (d *decoder) readTestTurn(n *yaml.Node) (testTurn, bool) {
 	if v := f.get("at"); v != nil {
 		x.turn.StartMS = schemas.Some(d.duration(v, "at"))
 	}
+	if v := f.get("until"); v != nil {
+		x.turn.EndMS = schemas.Some(d.duration(v, "until"))
+	}
 	x.turn.Auto = d.boolean(f.get("auto"), "auto", false)
 	x.turn.AgentID = d.str(f.get("agent_id"), "agent_id")
 	if v := f.get("mention"); v != nil {
-		if g, ok := d.mapping(v, "mention", "kind", "aspect", "polarity", "product", "valuable"); ok {
+		if g, ok := d.mapping(v, "mention", "kind", "aspect", "polarity", "product", "valuable", "opinion", "score"); ok {
 			x.mentions = append(x.mentions, schemas.TurnMention{
 				Text: x.turn.Text, End: len(x.turn.Text),
 				Kind:     d.oneOf(g.get("kind"), "mention.kind", schemas.Kinds...),
 				Aspect:   d.oneOf(g.get("aspect"), "mention.aspect", schemas.Aspects...),
 				Polarity: d.oneOf(g.get("polarity"), "mention.polarity", schemas.Negative, schemas.NeutralPolarity, schemas.Positive),
 				Product:  d.str(g.get("product"), "mention.product"), Valuable: d.boolean(g.get("valuable"), "mention.valuable", false),
+				OpinionID: d.str(g.get("opinion"), "mention.opinion"), OpinionScore: float32(d.float(g.get("score"), "mention.score", 0, 1)),
 			})
 		}
+	}
+	if v := f.get("entity"); v != nil && v.Kind == yaml.MappingNode {
+		if g, ok := d.mapping(v, "entity", "type", "text"); ok {
+			text := d.str(g.get("text"), "entity.text")
+			at := strings.Index(x.turn.Text, text)
+			if at < 0 {
+				d.errorf(g.get("text"), "", "the turn does not say this")
+				at = 0
+				text = ""
+			}
+			x.entities = append(x.entities, schemas.Entity{Type: d.str(g.get("type"), "entity.type"), Start: at, End: at + len(text)})
+		}
+		return x, true
 	}
 	for _, kind := range d.strs(f.get("entity"), "entity") {
 		x.entities = append(x.entities, schemas.Entity{Type: kind, End: len(x.turn.Text)})
@@ -261,6 +311,11 @@ func (s *Set) runTest(r *rule, t *ruleTest, index int, fz Featuriser) TestResult
 		tr.Turns = append(tr.Turns, schemas.TranscriptTurn{Turn: x.turn, Key: schemas.SeqKey(int64(k + 1))})
 	}
 	f := fz.Features(tr)
+	if t.facts != nil {
+		own := *f
+		own.Facts = t.facts
+		f = &own
+	}
 	for k, x := range t.turns {
 		if k < len(f.Turns) {
 			x.state(&f.Turns[k])

@@ -79,7 +79,9 @@ func (a *Analyser) Analyse(t *schemas.Transcript) *schemas.Analysis {
 	}
 	out.Rounds = Rounds(t)
 	out.Facts = facts(t, out.Rounds)
-	findings, err := a.evaluate(t, f)
+	known := *f // the caller's features stay as they are
+	known.Facts = &out.Facts
+	findings, err := a.evaluate(t, &known)
 	if err != nil {
 		out.Coverage = append(out.Coverage, schemas.CoverageNote{What: "rules", Why: err.Error()})
 	}
