@@ -91,6 +91,7 @@ type RulesConfig struct {
 type NLPConfig struct {
 	UserDict     []string `yaml:"user_dict"`
 	Products     string   `yaml:"products"`
+	Encoder      string   `yaml:"encoder"`
 	CacheEntries int      `yaml:"cache_entries"`
 }
 
@@ -147,6 +148,7 @@ func loadConfig(path string, getenv func(string) string) (*Config, error) {
 		}
 		dir := filepath.Dir(path)
 		c.NLP.Products = relativeTo(dir, c.NLP.Products)
+		c.NLP.Encoder = relativeTo(dir, c.NLP.Encoder)
 		for i, f := range c.NLP.UserDict {
 			c.NLP.UserDict[i] = relativeTo(dir, f)
 		}

@@ -84,6 +84,7 @@ func (a *app) nlpCommand() *cobra.Command {
 			}{l.ID, text, notNil(entities)}
 		}, nil
 	})
+	c.AddCommand(a.nlpSimilarityCommand())
 	return c
 }
 
@@ -120,7 +121,7 @@ func mentionLine(an *nlp.Analyser, l *nlpLine) any {
 	}
 	mentions := []mention{}
 	for _, m := range an.Mentions(l.role(), *l.Text, l.Context) {
-		mentions = append(mentions, mention(m))
+		mentions = append(mentions, mention{m.Text, m.Start, m.End, m.Kind, m.Aspect, m.Valuable, m.Product, m.Polarity})
 	}
 	return struct {
 		ID       json.RawMessage `json:"id,omitempty"`
@@ -143,9 +144,23 @@ func notNil[T any](v []T) []T {
 	return v
 }
 
-// nlpLines runs f over the lines of standard input and prints one line each, in order. A bad line is named on standard
-// error and left out.
+// nlpLines runs f over the lines of standard input, each with a text; see jsonLines.
 func (a *app) nlpLines(ctx context.Context, f func(*nlpLine) any) error {
+	return a.jsonLines(ctx, func(line []byte) (any, error) {
+		var l nlpLine
+		if err := json.Unmarshal(line, &l); err != nil {
+			return nil, err
+		}
+		if l.Text == nil {
+			return nil, errors.New("text is missing")
+		}
+		return f(&l), nil
+	})
+}
+
+// jsonLines runs f over the lines of standard input and prints what it makes of each as a line, in order. f is called from
+// several goroutines. A bad line is named on standard error and left out.
+func (a *app) jsonLines(ctx context.Context, f func(line []byte) (any, error)) error {
 	type item struct {
 		n    int
 		line []byte
@@ -177,17 +192,14 @@ func (a *app) nlpLines(ctx context.Context, f func(*nlpLine) any) error {
 	out := bufio.NewWriterSize(a.out, 1<<16)
 	bad := 0
 	err := inOrderFrom(ctx, next, func(it item) result {
-		var l nlpLine
-		if err := json.Unmarshal(it.line, &l); err != nil {
+		v, err := f(it.line)
+		if err != nil {
 			return result{err: fmt.Errorf("line %d: %w", it.n, err)}
-		}
-		if l.Text == nil {
-			return result{err: fmt.Errorf("line %d: text is missing", it.n)}
 		}
 		var b bytes.Buffer
 		enc := json.NewEncoder(&b)
 		enc.SetEscapeHTML(false)
-		if err := enc.Encode(f(&l)); err != nil {
+		if err := enc.Encode(v); err != nil {
 			return result{err: fmt.Errorf("line %d: %w", it.n, err)}
 		}
 		return result{out: b.Bytes()}
