@@ -80,11 +80,12 @@ func TestKPIByHand(t *testing.T) {
 			t.Fatal(err)
 		}
 		addReviews(t, w, h.reviews, load(t, w, an, h.messages))
+		said := map[string][]string{"oracle": h.kpis("agent_kpi", from, to, asOf), "view": kpiRows(t, w, "agent_kpi", from, to, asOf)}
 		for _, line := range want {
 			// "agent day: figure=value ..." with the names of the world left out
 			key, figures, _ := strings.Cut(line, ": ")
 			agent, day, _ := strings.Cut(key, " ")
-			for source, rows := range map[string][]string{"oracle": h.kpis("agent_kpi", from, to, asOf), "view": kpiRows(t, w, "agent_kpi", from, to, asOf)} {
+			for source, rows := range said {
 				row := ""
 				for _, r := range rows {
 					if strings.HasPrefix(r, "agent_id="+h.name+agent+" ") && strings.Contains(r, " day=2026-03-"+day+" ") {
