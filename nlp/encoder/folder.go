@@ -53,6 +53,19 @@ func OpenFS(dir fs.FS) (*Encoder, error) {
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return nil, err
 	}
+	text, err := readFile(dir, TokenizerFile, maxTokenizerBytes)
+	if err != nil {
+		return nil, err
+	}
+	data, err := readFile(dir, TensorFile, maxTensorBytes)
+	if err != nil {
+		return nil, err
+	}
+	return FromFiles(config, text, data)
+}
+
+// FromFiles loads an encoder from the contents of config.json, which may be empty, tokenizer.json and model.safetensors.
+func FromFiles(config, text, data []byte) (e *Encoder, err error) {
 	var c Config
 	if len(config) > 0 {
 		if err := json.Unmarshal(config, &c); err != nil {
@@ -62,15 +75,7 @@ func OpenFS(dir fs.FS) (*Encoder, error) {
 	if c.Ngrams.Order < 0 || c.Ngrams.Order > maxOrder {
 		return nil, fmt.Errorf("%s: ngrams.order is %d: 0 to %d is understood", ConfigFile, c.Ngrams.Order, maxOrder)
 	}
-	text, err := readFile(dir, TokenizerFile, maxTokenizerBytes)
-	if err != nil {
-		return nil, err
-	}
-	data, err := readFile(dir, TensorFile, maxTensorBytes)
-	if err != nil {
-		return nil, err
-	}
-	e := &Encoder{version: digest(config, text, data), kinds: c.Ngrams}
+	e = &Encoder{version: digest(config, text, data), kinds: c.Ngrams}
 	e.sums = sync.Pool{New: func() any { return new(sum) }}
 	if e.vocabulary, e.library, err = readTokenizer(text); err != nil {
 		return nil, fmt.Errorf("%s: %w", TokenizerFile, err)

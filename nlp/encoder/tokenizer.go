@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -86,7 +87,45 @@ func readTokenizer(data []byte) (*Vocabulary, *tokenizer.Tokenizer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	if err := compare(library, v); err != nil {
+		return nil, nil, err
+	}
 	return v, library, nil
+}
+
+// probes are texts that the library and the compiled vocabulary must cut alike when a model is loaded.
+var probes = []string{"为什么面膜b比面膜a贵了一百多块钱?", "我的订单123456789怎么还没发货,快点!!", "where is my new card?it hasn't arrived", "好[笑]的 ok~、。…", "ＡＢ é ω"}
+
+// compare cuts the probes both ways.
+func compare(t *tokenizer.Tokenizer, v *Vocabulary) error {
+	for _, p := range probes {
+		want, err := libraryIDs(t, p)
+		if err != nil {
+			return err
+		}
+		var got []int
+		for _, token := range v.Tokens(nil, p) {
+			got = append(got, int(token.ID))
+		}
+		if !slices.Equal(got, want) {
+			return fmt.Errorf("sugarme/tokenizer cuts %q into %v, the vocabulary compiled from it into %v", p, want, got)
+		}
+	}
+	return nil
+}
+
+// libraryIDs are the tokens that the library finds.
+func libraryIDs(t *tokenizer.Tokenizer, text string) (ids []int, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("sugarme/tokenizer cannot cut %q: %v", text, r)
+		}
+	}()
+	e, err := t.EncodeSingle(text)
+	if err != nil {
+		return nil, fmt.Errorf("sugarme/tokenizer cannot cut %q: %w", text, err)
+	}
+	return e.Ids, nil
 }
 
 func isNull(m json.RawMessage) bool { return len(m) == 0 || string(m) == "null" }

@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"unicode"
 	"unicode/utf8"
-
-	"golang.org/x/text/unicode/norm"
 )
 
 // Token is a piece of a text: an entry of the vocabulary and the bytes it stands for.
@@ -37,7 +35,7 @@ type Vocabulary struct {
 }
 
 const (
-	hanFirst = 0x3400
+	hanFirst = 0x4e00
 	hanLast  = 0x9fff
 	// continuation marks a piece that does not begin a word; sugarme/tokenizer knows no other.
 	continuation = "##"
@@ -185,7 +183,8 @@ var asciiClass = func() (t [utf8.RuneSelf]class) {
 	return t
 }()
 
-// class sorts a character as BertNormalizer and BertPreTokenizer do.
+// class sorts a character as BertNormalizer and BertPreTokenizer do in sugarme/tokenizer, which strips the accents that
+// are characters of their own: é stays é.
 func (v *Vocabulary) class(r rune) class {
 	if r < utf8.RuneSelf {
 		if v.normalizer.CleanText && (r < ' ' || r == 0x7f) && r != '\t' && r != '\n' && r != '\r' {
@@ -196,18 +195,22 @@ func (v *Vocabulary) class(r rune) class {
 	if v.normalizer.CleanText && (r == utf8.RuneError || unicode.In(r, unicode.Cc, unicode.Cf)) {
 		return classDropped
 	}
+	if v.normalizer.StripAccents && unicode.Is(unicode.Mn, r) {
+		return classDropped
+	}
 	if unicode.Is(unicode.P, r) || v.normalizer.HandleChineseChars && han(r) {
 		return classAlone
 	}
 	return classWord
 }
 
-// han is what BERT calls a Chinese character, as sugarme/tokenizer reads it.
+// han is what BERT calls a Chinese character, as sugarme/tokenizer finds it: its table lists the rare characters of
+// U+3400..4DBF out of order, so that they are letters to it.
 func han(r rune) bool {
 	switch {
 	case r < hanFirst:
 		return false
-	case r <= 0x4dbf, r >= 0x4e00 && r <= 0x9fff, r >= 0xf900 && r <= 0xfaff, r >= 0x20000 && r <= 0x2a6df,
+	case r <= hanLast, r >= 0xf900 && r <= 0xfaff, r >= 0x20000 && r <= 0x2a6df,
 		r >= 0x2a700 && r <= 0x2ceaf, r >= 0x2f800 && r <= 0x2fa1f:
 		return true
 	}
@@ -268,7 +271,10 @@ func (v *Vocabulary) word(dst []Token, text string, start, end int) []Token {
 	for at := start; at < end; {
 		r, size := utf8.DecodeRuneInString(text[at:end])
 		if v.class(r) != classDropped {
-			v.fold(r, func(r rune) { put(r, at, size) })
+			if v.normalizer.Lowercase {
+				r = unicode.ToLower(r)
+			}
+			put(r, at, size)
 		}
 		at += size
 	}
@@ -291,22 +297,6 @@ func (v *Vocabulary) word(dst []Token, text string, start, end int) []Token {
 		t = &v.next
 	}
 	return dst
-}
-
-// fold gives the characters that the normalizer makes of one.
-func (v *Vocabulary) fold(r rune, put func(rune)) {
-	if v.normalizer.Lowercase {
-		r = unicode.ToLower(r)
-	}
-	if !v.normalizer.StripAccents || r < utf8.RuneSelf {
-		put(r)
-		return
-	}
-	for _, d := range norm.NFD.String(string(r)) {
-		if !unicode.Is(unicode.Mn, d) {
-			put(d)
-		}
-	}
 }
 
 // trie finds the longest of a set of strings at the start of a text.
