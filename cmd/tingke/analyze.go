@@ -194,18 +194,23 @@ func quoted(a *schemas.Analysis, e schemas.Evidence) (string, bool) {
 		if t.Seq.V != e.Turn || e.Start < 0 || e.End > len(t.Text) || e.Start > e.End {
 			continue
 		}
-		before, hit, after := []rune(t.Text[:e.Start]), []rune(t.Text[e.Start:e.End]), []rune(t.Text[e.End:])
-		cut := func(r []rune, n int, fromEnd bool) string {
-			if len(r) <= n {
-				return string(r)
-			}
-			if fromEnd {
-				return "…" + string(r[len(r)-n:])
-			}
-			return string(r[:n]) + "…"
-		}
-		s := cut(before, 20, true) + "【" + cut(hit, 40, false) + "】" + cut(after, 20, false)
-		return strings.ReplaceAll(s, "\n", " "), true
+		return marked(t.Text, e.Start, e.End), true
 	}
 	return "", false
+}
+
+// marked is a text with the bytes from start to end in 【】, cut to about 60 characters around them.
+func marked(text string, start, end int) string {
+	before, hit, after := []rune(text[:start]), []rune(text[start:end]), []rune(text[end:])
+	cut := func(r []rune, n int, fromEnd bool) string {
+		if len(r) <= n {
+			return string(r)
+		}
+		if fromEnd {
+			return "…" + string(r[len(r)-n:])
+		}
+		return string(r[:n]) + "…"
+	}
+	s := cut(before, 20, true) + "【" + cut(hit, 40, false) + "】" + cut(after, 20, false)
+	return strings.ReplaceAll(s, "\n", " ")
 }

@@ -17,6 +17,7 @@ func (a *app) commands() []*cobra.Command {
 		a.sendCommand(),
 		a.analyzeCommand(),
 		a.batchCommand(),
+		a.rulesCommand(),
 		a.importCommand(),
 		a.sqlCommand(),
 		a.benchCommand(),

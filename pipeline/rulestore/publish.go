@@ -44,6 +44,8 @@ type Published struct {
 	Replaces string `json:"replaces,omitempty"`
 	// Unchanged: exactly this text is published and in use already, nothing was written.
 	Unchanged bool `json:"unchanged,omitempty"`
+	// Withdrawn: the pack was taken out of use.
+	Withdrawn bool `json:"withdrawn,omitempty"`
 	// Failed are the tests that do not hold, with Force.
 	Failed   FailedTests     `json:"failed_tests,omitempty"`
 	Warnings []rules.Problem `json:"-"`
@@ -62,7 +64,7 @@ func (s *Store) Publish(ctx context.Context, d Draft) (*Published, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := s.compatible(now, out.Pack, rules.Text(d.Name, d.YAML)); err != nil {
+	if _, err := s.With(now, out.Pack, rules.Text(d.Name, d.YAML)); err != nil {
 		return nil, err
 	}
 	if d.Features != nil {
@@ -105,8 +107,8 @@ func (u *InUse) pending(pack string) bool {
 	return false
 }
 
-// compatible compiles a pack with the others in use.
-func (s *Store) compatible(now *InUse, id string, source rules.Source) error {
+// With compiles a pack with the others in use, in the place of the one of its id.
+func (s *Store) With(now *InUse, id string, source rules.Source) (*rules.Set, error) {
 	packs := append([]Pack(nil), now.Packs...)
 	found := false
 	for i := range packs {
@@ -117,8 +119,7 @@ func (s *Store) compatible(now *InUse, id string, source rules.Source) error {
 	if !found {
 		packs = append(packs, Pack{ID: id, source: source})
 	}
-	_, err := s.compile(sourcesOf(packs)...)
-	return err
+	return s.compile(sourcesOf(packs)...)
 }
 
 // History gives the publications of a pack, the latest first, without their text.
@@ -208,7 +209,7 @@ func (s *Store) Withdraw(ctx context.Context, pack, author, note string) (*Publi
 	if len(rows) == 0 {
 		return nil, fmt.Errorf("rule pack %s: %w", pack, ErrNotPublished)
 	}
-	out := &Published{Pack: pack, Version: rows[0].Version}
+	out := &Published{Pack: pack, Version: rows[0].Version, Withdrawn: true}
 	if !rows[0].Active {
 		out.Unchanged = true
 		return out, nil

@@ -27,7 +27,7 @@ type Compile func(...rules.Source) (*rules.Set, error)
 
 // Store is the packs of one warehouse and one configuration. It is safe for concurrent use.
 type Store struct {
-	w          *warehouse.Warehouse
+	w          *warehouse.Warehouse // nil where only Configured and With are asked
 	compile    Compile
 	configured []configured
 
@@ -213,6 +213,17 @@ func (s *Store) untangle(ctx context.Context, byPack map[string]*candidate, ids 
 	}
 	s.arrange(accepted, ids, out)
 	return nil
+}
+
+// Configured is what is in use where nothing is published; it does not ask the warehouse, which may be nil.
+func (s *Store) Configured() (*InUse, error) {
+	out := &InUse{}
+	var err error
+	if out.Set, err = s.compile(s.arrange(nil, nil, out)...); err != nil {
+		return nil, err
+	}
+	s.versions(out)
+	return out, nil
 }
 
 // settle moves a candidate to its latest row that compiles alone, or that takes the pack out of use.
