@@ -19,10 +19,13 @@ var (
 	genLive = strings.Fields("没办法 不清楚 不支持 缺货 破损 假货 绝对 保证 下班 断货 超时 操作不了")
 )
 
-// genShapes is the mix of operators of the packs, a shape a rule, over and over.
+// genShapes is the mix of the packs, a shape a rule, over and over: of their rules six in ten expect something after a
+// trigger, three in ten forbid, regexes are as common as words, and most conditions have exceptions. What the packs have
+// and this lacks are rules without any word to wait for, such as a greeting that must be there: they are looked at in
+// every session, and a thousand of them would break in every session too.
 var genShapes = []string{
-	"forbid", "forbid", "forbid", "near", "reply", "regex", "forbid", "emotion", "observe", "turn",
-	"forbid", "near", "reply", "regex", "forbid", "forbid", "repeat", "observe", "count", "reply",
+	"forbid", "reply", "reply_any", "regex", "turn", "forbid", "near", "emotion", "reply_question", "observe",
+	"reply_regex", "reply_any", "forbid", "first", "regex", "repeat", "count", "reply", "reply_regex", "slow",
 }
 
 // Generate makes a pack of n rules with the operator mix of the packs and distinct words, for benchmarks: whatever n,
@@ -88,14 +91,24 @@ func generate(n int, seed uint64) string {
 				list += ", " + live[0]
 				live = live[1:]
 			}
-			fmt.Fprintf(&b, "    forbid:\n      in: {role: agent}\n      keyword: [%s]\n", list)
+			fmt.Fprintf(&b, "    forbid:\n      in: {role: agent}\n      in_clause: true\n      keyword: [%s]\n      unless: {keyword: [如果, 假如]}\n", list)
 		case "near":
 			fmt.Fprintf(&b, "    forbid:\n      in: {role: agent}\n      near: {a: [%s], b: [您, 亲, 你, 不], gap: 6}\n", words(4))
 		case "regex":
-			w := word()
-			fmt.Fprintf(&b, "    forbid:\n      in: {role: agent}\n      regex: {any: ['%s.{0,6}(不|没)', '(不|没).{0,4}%s'], not_regex: ['(帮|给|为)您']}\n", w, word())
+			fmt.Fprintf(&b, "    forbid:\n      in: {role: agent}\n      any:\n        - regex: {any: ['%s.{0,6}(不|没)', '(不|没).{0,4}%s'], not_regex: ['(帮|给|为)您']}\n        - keyword: [%s]\n", word(), word(), words(3))
 		case "reply":
 			fmt.Fprintf(&b, "    trigger:\n      in: {role: customer}\n      keyword: [%s]\n    expect:\n      in: {role: agent, after: 3}\n      keyword: [%s]\n", words(6), words(3))
+		case "reply_any":
+			fmt.Fprintf(&b, "    trigger:\n      in: {role: customer}\n      in_clause: true\n      any:\n        - keyword: [%s]\n        - regex: '%s.{0,8}%s'\n      unless: {regex: '(谢谢|不用了)'}\n", words(4), word(), word())
+			fmt.Fprintf(&b, "    expect:\n      in: {role: agent, after: 3}\n      any:\n        - keyword: [%s]\n        - {in_clause: true, regex: '(因为|由于).{2,}', unless: {keyword: [不清楚]}}\n", words(3))
+		case "reply_regex":
+			fmt.Fprintf(&b, "    trigger:\n      in: {role: customer}\n      regex: ['%s(吗|呢|么)?', '%s.{0,4}(多久|多少)']\n      unless: {keyword: [谢谢]}\n    expect:\n      in: {role: agent, after: 2}\n      regex: '[0-9]+ ?(天|元|小时)|%s'\n", word(), word(), word())
+		case "reply_question":
+			fmt.Fprintf(&b, "    trigger:\n      in: {role: customer}\n      in_clause: true\n      all:\n        - keyword: [%s]\n        - question: {}\n    expect:\n      in: {role: agent, after: 3, same_turn: true}\n      substance: {min_chars: 8, except: [%s]}\n", words(5), words(2))
+		case "first":
+			fmt.Fprintf(&b, "    which: first\n    trigger:\n      in: {role: customer}\n      keyword: [%s]\n      unless: {in: {role: agent, before: 2}, keyword: [稍等]}\n    expect:\n      in: {role: agent, after: 1}\n      near: {a: [%s], b: [您, 亲], gap: 8}\n", words(5), words(3))
+		case "slow":
+			fmt.Fprintf(&b, "    trigger:\n      in: {role: customer}\n      in_turn: true\n      all:\n        - keyword: [%s]\n        - polarity: {under: 0.2}\n    forbid:\n      in: {role: agent, after: 1}\n      response_time: {over: 60s}\n", words(6))
 		case "emotion":
 			fmt.Fprintf(&b, "    trigger:\n      in: {role: customer}\n      in_turn: true\n      all:\n        - emotion: [angry, annoyed]\n        - keyword: [%s]\n    expect:\n      in: {role: agent, after: 2}\n      keyword: [%s]\n", words(6), words(3))
 		case "observe":

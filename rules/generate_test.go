@@ -18,12 +18,12 @@ func TestGeneratedPacksAreStableDistinctAndHitATenth(t *testing.T) {
 	seen := map[string]bool{}
 	for _, line := range strings.Split(generate(1_000, 2), "\n") {
 		_, list, ok := strings.Cut(line, "keyword: [")
-		if !ok {
+		if !ok || strings.Contains(line, "unless") {
 			continue
 		}
 		list, _, _ = strings.Cut(list, "]")
 		for _, w := range strings.Split(list, ", ") {
-			if seen[w] && w != "帮您" && w != "为您" {
+			if seen[w] {
 				t.Fatalf("the word %s stands in two rules", w)
 			}
 			seen[w] = true
