@@ -7,15 +7,17 @@ import (
 
 	"github.com/tingke/tingke/nlp/emotion"
 	"github.com/tingke/tingke/nlp/mention"
+	"github.com/tingke/tingke/nlp/segment"
 	"github.com/tingke/tingke/nlp/textnorm"
 	"github.com/tingke/tingke/schemas"
 )
 
-// textFeatures is what depends on a text alone. It is immutable, apart from mentions, which are read on first use.
+// textFeatures is what depends on a text alone. It is immutable, apart from words and mentions, which are read on first use.
 type textFeatures struct {
 	norm     schemas.NormText
 	language string
-	words    []schemas.Span
+	words    atomic.Pointer[[]schemas.Span]
+	seg      *segment.Segmenter
 	emotion  *emotion.Text
 	entities []schemas.Entity
 	mentions atomic.Pointer[mention.Text]
@@ -31,12 +33,21 @@ func (x *textFeatures) mention(f *mention.Finder) *mention.Text {
 	return m
 }
 
+// Words cuts the text on first use. Two goroutines may both do it; they make the same.
+func (x *textFeatures) Words() []schemas.Span {
+	if w := x.words.Load(); w != nil {
+		return *w
+	}
+	w := x.seg.Cut(x.norm.Text)
+	x.words.Store(&w)
+	return w
+}
+
 func (a *Analyser) text(text string) *textFeatures {
 	if x := a.cache.get(text); x != nil {
 		return x
 	}
-	x := &textFeatures{norm: textnorm.Normalise(text)}
-	x.words = a.seg.Cut(x.norm.Text)
+	x := &textFeatures{norm: textnorm.Normalise(text), seg: a.seg}
 	x.language = textnorm.Language(x.norm.Text)
 	x.emotion = a.emo.Text(x.norm.Text)
 	x.entities = entities(text)

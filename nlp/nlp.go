@@ -101,7 +101,7 @@ type CacheStats struct {
 // CacheStats gives the counts since New. They never influence a result.
 func (a *Analyser) CacheStats() CacheStats { return a.cache.stats() }
 
-// Features makes the features of all turns. It is a pure function of the transcript's roles, texts and shop. Norm, Words
+// Features makes the features of all turns. It is a pure function of the transcript's roles, texts and shop. Norm, words
 // and Entities of a turn may be shared with other results: they must not be written to.
 func (a *Analyser) Features(t *schemas.Transcript) *schemas.Features {
 	f := &schemas.Features{Turns: make([]schemas.TurnFeatures, len(t.Turns)), ModelVersion: a.version}
@@ -113,7 +113,7 @@ func (a *Analyser) Features(t *schemas.Transcript) *schemas.Features {
 		x := a.text(turn.Text)
 		read[i] = x
 		out := &f.Turns[i]
-		out.Norm, out.Words, out.Entities, out.Language = x.norm, x.words, x.entities, x.language
+		out.Norm, out.Cut, out.Entities, out.Language = x.norm, x, x.entities, x.language
 		if turn.Role == schemas.System {
 			// A notice of the platform: nobody speaks.
 			out.Emotion, out.PolarityClass = schemas.Neutral, schemas.NeutralPolarity

@@ -365,7 +365,7 @@ func (e *evaluation) onBorders(turn, start, end int32) (ok, words bool) {
 	if e.noFeatures {
 		return false, false
 	}
-	spans := e.f.Turns[turn].Words
+	spans := e.f.Turns[turn].Words()
 	if len(spans) == 0 {
 		return false, false
 	}

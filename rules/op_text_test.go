@@ -57,7 +57,7 @@ func TestWordsThatNobodyCutAreMissing(t *testing.T) {
 		s := mustLoad(t, Text("p.yaml", []byte(oneRule("    forbid: {"+body+"}\n"))))
 		tr := chat("客服: 加我微信")
 		x := Literal{}.Features(tr)
-		x.Turns[0].Words = nil
+		x.Turns[0].Cut = nil
 		got := s.Evaluate(tr, x)
 		if got.Outcomes["r"] != want {
 			t.Errorf("%s: %s, want %s", body, got.Outcomes["r"], want)

@@ -29,7 +29,7 @@ func (Literal) Features(t *schemas.Transcript) *schemas.Features {
 	for i := range t.Turns {
 		x := &f.Turns[i]
 		x.Norm = literalNorm(t.Turns[i].Text)
-		x.Words = literalWords(x.Norm.Text)
+		x.Cut = schemas.CutWords(literalWords(x.Norm.Text))
 		x.Emotion = schemas.Neutral
 		x.Scores[schemas.Neutral] = 1
 		x.PolarityClass = schemas.NeutralPolarity

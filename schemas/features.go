@@ -16,8 +16,8 @@ type Features struct {
 type TurnFeatures struct {
 	// Norm is the normalised text: width, case, traditional to simplified, emoji to tags.
 	Norm NormText
-	// Words are the words of Norm.Text in order, as byte offsets of Norm.Text.
-	Words []Span
+	// Cut gives the words of the turn when they are asked for, see Words; nil = nobody can cut this turn.
+	Cut WordSource
 	// Emotion is the strongest label, the argmax of Scores.
 	Emotion Emotion
 	// Scores sum to 1, in the order of the Emotion constants.
@@ -34,6 +34,27 @@ type TurnFeatures struct {
 	// Entities are what masking or the entity finder saw: masked placeholders, amounts, dates.
 	Entities []Entity
 }
+
+// Words gives the words of Norm.Text in order, as byte offsets of Norm.Text; nil where nobody can cut the turn. Few ask, and cutting
+// costs more than most other features, so it is done on the first call. It is safe for concurrent use; the result is shared and must
+// not be written to.
+func (t *TurnFeatures) Words() []Span {
+	if t.Cut == nil {
+		return nil
+	}
+	return t.Cut.Words()
+}
+
+// WordSource cuts one text into words.
+type WordSource interface {
+	Words() []Span
+}
+
+// CutWords are words that are there already.
+type CutWords []Span
+
+// Words gives the words.
+func (w CutWords) Words() []Span { return w }
 
 // NormText is a normalised text that remembers where each byte came from.
 type NormText struct {
