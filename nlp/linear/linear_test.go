@@ -29,7 +29,7 @@ func toyTrainer(t testing.TB, o Options, n int) *Trainer {
 		e := Example{
 			Sparse:  []Group{{keys, 1 / float32(math.Sqrt(float64(len(keys))))}},
 			Dense:   []float32{1, float32(2*size-1) + float32(rng.NormFloat64())/4},
-			Targets: []Target{{1 << colour, 1}, {1 << size, 1}},
+			Targets: []Target{{Classes: 1 << colour, Weight: 1}, {Classes: 1 << size, Weight: 1}},
 		}
 		if err := tr.Add(e); err != nil {
 			t.Fatal(err)
@@ -100,7 +100,7 @@ func TestPartialLabels(t *testing.T) {
 	}
 	add := func(word string, classes uint32, n int) {
 		for range n {
-			if err := tr.Add(Example{Sparse: []Group{{[]uint64{Key(word)}, 1}}, Targets: []Target{{classes, 1}}}); err != nil {
+			if err := tr.Add(Example{Sparse: []Group{{[]uint64{Key(word)}, 1}}, Targets: []Target{{Classes: classes, Weight: 1}}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -117,6 +117,29 @@ func TestPartialLabels(t *testing.T) {
 	}
 }
 
+// TestAmong: a label chosen among two classes tells them apart and leaves the third alone.
+func TestAmong(t *testing.T) {
+	tr, err := NewTrainer(Options{Heads: toyHeads[:1], MinCount: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 60 {
+		x := Target{Classes: 1 << (i % 2), Among: 0b011, Weight: 1}
+		if err := tr.Add(Example{Sparse: []Group{{[]uint64{Key([]string{"r", "g"}[i%2])}, 1}}, Targets: []Target{x}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	m := train(t, tr)
+	s := make([]float32, 3)
+	m.AddSparse(s, []uint64{Key("r")}, 1)
+	if s[2] != 0 || s[0] <= s[1] {
+		t.Errorf("scores %v, want the first above the second and nothing for the third", s)
+	}
+	if err := tr.Add(Example{Targets: []Target{{Classes: 4, Among: 3, Weight: 1}}}); err == nil {
+		t.Error("a label outside its choice was taken")
+	}
+}
+
 // TestOmit: a feature that stands for the source takes part in training and is not in the model.
 func TestOmit(t *testing.T) {
 	source := Key("source")
@@ -125,9 +148,9 @@ func TestOmit(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 40 {
-		e := Example{Sparse: []Group{{[]uint64{Key("x"), source}, 1}}, Targets: []Target{{1, 1}}}
+		e := Example{Sparse: []Group{{[]uint64{Key("x"), source}, 1}}, Targets: []Target{{Classes: 1, Weight: 1}}}
 		if i%2 == 0 {
-			e = Example{Sparse: []Group{{[]uint64{Key("x")}, 1}}, Targets: []Target{{2, 1}}}
+			e = Example{Sparse: []Group{{[]uint64{Key("x")}, 1}}, Targets: []Target{{Classes: 2, Weight: 1}}}
 		}
 		if err := tr.Add(e); err != nil {
 			t.Fatal(err)

@@ -17,8 +17,12 @@ type Group struct {
 // Target is what an example says about a head: the classes of which one is right, as bits, and how much that weighs. A
 // Target without classes says nothing about its head. Several classes are a partial label: the likelihood of their sum
 // is raised, whichever of them the model then prefers (as in marginal likelihood for superset labels).
+//
+// Among, if not 0, are the classes that were to choose from when the row was labelled, as bits, Classes among them: a
+// review with stars says positive rather than negative, and nothing about neutral, whose score it leaves alone.
 type Target struct {
 	Classes uint32
+	Among   uint32
 	Weight  float32
 }
 
@@ -110,7 +114,7 @@ func (t *Trainer) Add(e Example) error {
 			len(t.examples), len(e.Dense), len(e.Targets), t.o.Dense, len(t.o.Heads))
 	}
 	for h, x := range e.Targets {
-		if x.Classes>>len(t.o.Heads[h].Classes) != 0 || !(x.Weight >= 0) {
+		if (x.Classes|x.Among)>>len(t.o.Heads[h].Classes) != 0 || x.Among != 0 && x.Classes&^x.Among != 0 || !(x.Weight >= 0) {
 			return fmt.Errorf("cannot add example %d: head %s: target %+v", len(t.examples), t.o.Heads[h].Name, x)
 		}
 	}
@@ -299,6 +303,13 @@ func (t *Trainer) gradient(e *packed, scores, grad []float32) (loss float64, nor
 			clear(g)
 			continue
 		}
+		if target.Among != 0 {
+			for c := range p {
+				if target.Among>>c&1 == 0 {
+					p[c] = never
+				}
+			}
+		}
 		Softmax(p, 1)
 		right := float32(0)
 		for c, x := range p {
@@ -319,6 +330,9 @@ func (t *Trainer) gradient(e *packed, scores, grad []float32) (loss float64, nor
 	}
 	return loss, norm
 }
+
+// never is the score of a class that is not to choose from.
+const never = -1e9
 
 // The products are rounded before they are added, so that processors with fused multiply-add give the same weights.
 
