@@ -10,16 +10,29 @@ import (
 	"github.com/tingke/tingke/nlp/encoder"
 )
 
-// vocabulary makes the pieces of the tokenizer from the texts: every Han character and sign seen, the frequent words of
-// letters, and single letters and digits, so that nothing of these is unknown.
-func vocabulary(texts []string, maxWords int) []string {
+const (
+	unknown = "[UNK]"
+	// maxWords bounds the words of letters in the vocabulary, which at least minWord texts of those that train hold.
+	maxWords = 2000
+	minWord  = 3
+	// minChar is how often a character of the other texts must be seen.
+	minChar = 3
+)
+
+// vocabulary makes the pieces of the tokenizer: every character of the texts, the frequent ones of the others, the
+// frequent words of letters, and single letters and digits, so that nothing of these is unknown.
+func vocabulary(texts, others []string) []string {
 	chars, words := map[string]int{}, map[string]int{}
-	for _, t := range texts {
+	for k, t := range append(slices.Clone(texts), others...) {
 		for i := 0; i < len(t); {
 			r, size := utf8.DecodeRuneInString(t[i:])
 			if !letter(r) {
 				if !unicode.IsSpace(r) {
-					chars[t[i:i+size]]++
+					if k < len(texts) {
+						chars[t[i:i+size]] += minChar
+					} else {
+						chars[t[i:i+size]]++
+					}
 				}
 				i += size
 				continue
@@ -32,13 +45,15 @@ func vocabulary(texts []string, maxWords int) []string {
 				}
 				end += size
 			}
-			words[t[i:end]]++
+			if k < len(texts) {
+				words[t[i:end]]++
+			}
 			i = end
 		}
 	}
-	pieces := []string{"[UNK]"}
-	for c := range chars {
-		if utf8.RuneLen([]rune(c)[0]) > 1 || c >= "!" {
+	pieces := []string{unknown}
+	for c, n := range chars {
+		if n >= minChar {
 			pieces = append(pieces, c)
 		}
 	}
@@ -53,7 +68,7 @@ func vocabulary(texts []string, maxWords int) []string {
 	})
 	n := 0
 	for _, w := range frequent {
-		if words[w] < 3 || n == maxWords {
+		if words[w] < minWord || n == maxWords {
 			break
 		}
 		if len(w) > 1 && w[0] >= 'a' && w[0] <= 'z' {
@@ -79,12 +94,16 @@ type features struct {
 	texts int
 }
 
-// newFeatures chooses the n-grams that at least min texts hold, at most limit.
-func newFeatures(texts []string, maxWords int, kinds encoder.NgramKinds, min, limit int) (*features, error) {
+// newFeatures chooses the n-grams: the most frequent ones that at least o.MinCount texts hold.
+//
+// The characters and words of others are known too, with vectors that training leaves as they were drawn: two texts that
+// share such a character are still a little more alike.
+func newFeatures(texts, others []string, o Options) (*features, error) {
+	kinds := o.Ngrams
 	f := &features{kinds: kinds, rows: map[uint32]int32{}, texts: len(texts)}
-	f.pieces = vocabulary(texts, maxWords)
+	f.pieces = vocabulary(texts, others)
 	var err error
-	if f.vocabulary, err = encoder.NewVocabulary(f.pieces, "[UNK]", maxWord, normalizer); err != nil {
+	if f.vocabulary, err = encoder.NewVocabulary(f.pieces, unknown, maxWord, normalizer); err != nil {
 		return nil, err
 	}
 	counts, last := map[uint32]int{}, map[uint32]int{}
@@ -99,13 +118,13 @@ func newFeatures(texts []string, maxWords int, kinds encoder.NgramKinds, min, li
 		})
 	}
 	for k, n := range counts {
-		if n >= min {
+		if n >= o.MinCount {
 			f.keys = append(f.keys, k)
 		}
 	}
 	slices.SortFunc(f.keys, func(a, b uint32) int { return cmp.Or(counts[b]-counts[a], cmp.Compare(a, b)) })
-	if len(f.keys) > limit {
-		f.keys = f.keys[:limit]
+	if len(f.keys) > o.MaxNgrams {
+		f.keys = f.keys[:o.MaxNgrams]
 	}
 	f.index()
 	f.count = make([]int, f.size())

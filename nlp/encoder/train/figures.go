@@ -5,43 +5,7 @@ import (
 	"slices"
 )
 
-// AUC is the probability that a random pair of equal meaning scores higher than a random other pair; ties count half.
-func AUC(scores []float64, same []bool) float64 {
-	order := make([]int, len(scores))
-	for i := range order {
-		order[i] = i
-	}
-	slices.SortFunc(order, func(a, b int) int {
-		switch {
-		case scores[a] < scores[b]:
-			return -1
-		case scores[a] > scores[b]:
-			return 1
-		}
-		return 0
-	})
-	var ranks, positives float64
-	for i := 0; i < len(order); {
-		j := i
-		for j < len(order) && scores[order[j]] == scores[order[i]] {
-			j++
-		}
-		rank := float64(i+j+1) / 2
-		for ; i < j; i++ {
-			if same[order[i]] {
-				ranks += rank
-				positives++
-			}
-		}
-	}
-	negatives := float64(len(scores)) - positives
-	if positives == 0 || negatives == 0 {
-		return math.NaN()
-	}
-	return (ranks - positives*(positives+1)/2) / (positives * negatives)
-}
-
-// dendrogram is the result of average linkage: merges from the most to the least similar.
+// merge is a step of average linkage: two clusters, each named by any member, and their mean cosine.
 type merge struct {
 	a, b       int
 	similarity float64

@@ -6,9 +6,9 @@ import (
 
 // The losses add their gradients to the texts of a batch.
 
-// pairLoss ranks pairs that mean the same above those that do not: log(1 + sum exp(scale (cos_different - cos_same))) over
+// rankLoss ranks pairs that mean the same above those that do not: log(1 + sum exp(scale (cos_different - cos_same))) over
 // all couples of such pairs in the batch (CoSENT, Su Jianlin 2022).
-func pairLoss(a, b []*text, same []bool, scale, weight float32) float32 {
+func rankLoss(a, b []*text, same []bool, scale, weight float32) float32 {
 	n := len(a)
 	cos := make([]float64, n)
 	most, least := math.Inf(-1), math.Inf(1)
@@ -51,8 +51,8 @@ func pairLoss(a, b []*text, same []bool, scale, weight float32) float32 {
 
 // groupLoss draws texts of one group together and all others apart: the mean over anchors of
 // -log(softmax of scale cos) over the texts of the anchor's group (supervised contrastive, Khosla et al. 2020).
-// group < 0 is a text that is only a negative. apart forbids nothing; texts of equal group never repel.
-func groupLoss(texts []*text, group []int, confidence []float32, scale, weight float32) float32 {
+// A text without another of its group only pushes the others away.
+func groupLoss(texts []*text, group []int, scale, weight float32) float32 {
 	n := len(texts)
 	dim := len(texts[0].unit)
 	sims := make([]float32, n*n)
@@ -65,16 +65,13 @@ func groupLoss(texts []*text, group []int, confidence []float32, scale, weight f
 	var total, anchors float32
 	grads := make([]float32, n*n)
 	for i := range n {
-		if group[i] < 0 {
-			continue
-		}
 		row := sims[i*n : (i+1)*n]
 		top, positives := float32(math.Inf(-1)), float32(0)
 		for j := range n {
 			if j != i {
 				top = max(top, row[j])
 				if group[j] == group[i] {
-					positives += confidence[j]
+					positives++
 				}
 			}
 		}
@@ -88,19 +85,17 @@ func groupLoss(texts []*text, group []int, confidence []float32, scale, weight f
 			}
 		}
 		logSum := float32(math.Log(sum)) + top
-		w := confidence[i]
-		anchors += w
+		anchors++
 		for j := range n {
 			if j == i {
 				continue
 			}
 			g := float32(math.Exp(float64(row[j] - logSum)))
 			if group[j] == group[i] {
-				share := confidence[j] / positives
-				g -= share
-				total += w * share * (logSum - row[j])
+				g -= 1 / positives
+				total += (logSum - row[j]) / positives
 			}
-			grads[i*n+j] += w * g
+			grads[i*n+j] = g
 		}
 	}
 	if anchors == 0 {
@@ -116,4 +111,49 @@ func groupLoss(texts []*text, group []int, confidence []float32, scale, weight f
 		}
 	}
 	return total / anchors
+}
+
+// thresholdLoss pulls texts of one group above a cosine and pushes all others below it: binary cross-entropy of
+// scale (cos - threshold) over all couples of the batch (SigLIP, Zhai et al. 2023, with a fixed bias). One threshold for
+// all sources makes one granularity of clusters. Couples of a group weigh as much as all others together times balance.
+func thresholdLoss(texts []*text, group []int, scale, threshold, balance, weight float32) float32 {
+	n := len(texts)
+	var positives, negatives float32
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			if group[i] == group[j] {
+				positives++
+			} else {
+				negatives++
+			}
+		}
+	}
+	if positives == 0 {
+		return 0
+	}
+	anchors := float32(n)
+	var total float32
+	for i := range n {
+		for j := i + 1; j < n; j++ {
+			z := float64(scale * (dot(texts[i].unit, texts[j].unit) - threshold))
+			var g, w float32
+			if group[i] == group[j] {
+				w = 1 / positives
+				p := 1 / (1 + math.Exp(z))
+				total += w * float32(math.Log1p(math.Exp(-math.Abs(z)))+max(-z, 0))
+				g = -w * float32(p)
+			} else {
+				w = balance / anchors
+				p := 1 / (1 + math.Exp(-z))
+				total += w * float32(math.Log1p(math.Exp(-math.Abs(z)))+max(z, 0))
+				g = w * float32(p)
+			}
+			g *= scale * weight
+			if g > 1e-6 || g < -1e-6 {
+				axpy(texts[i].grad, g, texts[j].unit)
+				axpy(texts[j].grad, g, texts[i].unit)
+			}
+		}
+	}
+	return total
 }
