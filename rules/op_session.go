@@ -118,21 +118,21 @@ func (op *replyToOp) evalAnchored(e *evaluation, s scope, anchor *hit) result {
 
 func (op *replyToOp) conditions() []*condition { return []*condition{op.anchor, op.expect} }
 
-// onePerTurn keeps the first hit of each turn.
+// onePerTurn keeps the first hit of each turn, and of places that only complete the evidence none.
 func onePerTurn(hits []hit) []hit {
-	many := false
-	for i := 1; i < len(hits); i++ {
-		if hits[i].turn == hits[i-1].turn {
-			many = true
+	clean := true
+	for i := range hits {
+		if hits[i].support || i > 0 && hits[i].turn == hits[i-1].turn {
+			clean = false
 			break
 		}
 	}
-	if !many {
+	if clean {
 		return hits
 	}
 	out := make([]hit, 0, len(hits))
-	for i, h := range hits {
-		if i == 0 || h.turn != hits[i-1].turn {
+	for _, h := range hits {
+		if !h.support && (len(out) == 0 || h.turn != out[len(out)-1].turn) {
 			out = append(out, h)
 		}
 	}

@@ -317,10 +317,7 @@ func (op *gapsOp) eval(e *evaluation, s scope) result {
 			}
 		}
 	}
-	if missing != "" {
-		return result{truth: noData, why: missing}
-	}
-	complete := s.complete && !pending
+	complete := s.complete && !pending && missing == ""
 	r := result{truth: yes, hits: hits}
 	judge := func(holds, growing, beyond bool) {
 		switch {
@@ -340,11 +337,14 @@ func (op *gapsOp) eval(e *evaluation, s scope) result {
 	length := 0.0
 	if op.percent != nil {
 		if length = e.length(); length <= 0 {
-			return result{truth: noData, why: whyNoTimes}
+			missing, length = whyNoTimes, 1
 		}
 		// The share falls and rises as the session goes on.
 		complete = complete && e.closed
 		judge(op.percent.holds(sum/length), false, false)
+	}
+	if r.truth == open && missing != "" {
+		return result{truth: noData, why: missing}
 	}
 	if r.truth != yes {
 		r.hits = nil

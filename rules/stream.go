@@ -138,7 +138,8 @@ func (r *rule) early() bool {
 
 // decidesNo are operators that may be false for good while turns can still join their range: counts and times that only
 // grow, and what does not look at turns.
-var decidesNo = map[string]bool{"turn_count": true, "duration": true, "field": true, "silence_total": true, "hold": true, "talk_share": true}
+var decidesNo = map[string]bool{"turn_count": true, "duration": true, "field": true, "silence_total": true, "hold": true, "talk_share": true,
+	"response_time": true}
 
 // early says whether the condition may be true, and whether it may be false, before the end of the session. complete says
 // that no turn to come can join its range.
@@ -198,6 +199,10 @@ func (c *condition) leafEarly(complete bool) (yes, no bool) {
 	switch op := c.op.(type) {
 	case *keywordOp:
 		if op.mode == none {
+			return complete, true
+		}
+	case *entityOp:
+		if op.none {
 			return complete, true
 		}
 	case *silenceOp:
