@@ -17,8 +17,10 @@ import (
 type decoder struct {
 	file  string
 	probs Problems
-	lists map[string]*list
-	fold  func(string) string
+	// warnings are lawful.
+	warnings Problems
+	lists    map[string]*list
+	fold     func(string) string
 	// words numbers the distinct patterns of all packs for the automaton.
 	words *wordTable
 	doc   *document
@@ -74,19 +76,28 @@ func (t *wordTable) id(w string) int32 {
 }
 
 func (d *decoder) errorf(n *yaml.Node, hint, format string, args ...any) {
-	p := Problem{File: d.file, Message: fmt.Sprintf(format, args...), Hint: hint}
+	d.probs = append(d.probs, d.problem(n, SeverityError, hint, fmt.Sprintf(format, args...)))
+}
+
+// warnf notes what is lawful but probably not meant.
+func (d *decoder) warnf(n *yaml.Node, hint, format string, args ...any) {
+	d.warnings = append(d.warnings, d.problem(n, SeverityWarning, hint, fmt.Sprintf(format, args...)))
+}
+
+func (d *decoder) problem(n *yaml.Node, severity, hint, message string) Problem {
+	p := Problem{File: d.file, Message: message, Hint: hint, Severity: severity}
 	if n != nil {
 		p.Line, p.Column = n.Line, n.Column
 		if n.Kind == yaml.ScalarNode {
 			p.Text = clip(n.Value, 60)
 		}
 	}
-	d.probs = append(d.probs, p)
+	return p
 }
 
 // problemAt is errorf for a place whose node is gone.
 func (d *decoder) problemAt(at place, hint, format string, args ...any) {
-	d.probs = append(d.probs, Problem{File: d.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...), Hint: hint})
+	d.probs = append(d.probs, Problem{File: d.file, Line: at.line, Column: at.column, Message: fmt.Sprintf(format, args...), Hint: hint, Severity: SeverityError})
 }
 
 // fields is a mapping read strictly: the value and the key node of every known key.
@@ -389,7 +400,7 @@ func (d *decoder) parseYAML(b []byte) (root *yaml.Node) {
 	dec := yaml.NewDecoder(bytes.NewReader(b))
 	var doc yaml.Node
 	if err := decodeNode(dec, &doc); err != nil {
-		p := Problem{File: d.file, Message: "cannot read the YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
+		p := Problem{File: d.file, Severity: SeverityError, Message: "cannot read the YAML: " + strings.TrimPrefix(err.Error(), "yaml: ")}
 		if m := yamlLine.FindStringSubmatch(err.Error()); m != nil {
 			p.Line, _ = strconv.Atoi(m[1])
 			p.Column = 1

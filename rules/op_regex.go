@@ -78,6 +78,9 @@ func (d *decoder) pattern(n *yaml.Node) (*regexp.Regexp, *syntax.Regexp, bool) {
 		d.errorf(n, hint, "invalid regular expression: %v", regexProblem(err))
 		return nil, nil, false
 	}
+	if !d.checkRegex(n, tree) {
+		return nil, nil, false
+	}
 	d.foldTree(tree)
 	re, err := regexp.Compile(tree.String())
 	if err != nil {
@@ -88,6 +91,7 @@ func (d *decoder) pattern(n *yaml.Node) (*regexp.Regexp, *syntax.Regexp, bool) {
 		d.errorf(n, "give it something that must occur", "the expression matches the empty text, so it matches everywhere")
 		return nil, nil, false
 	}
+	d.matchesAny(n, re)
 	tree, err = syntax.Parse(tree.String(), syntax.Perl)
 	if err != nil {
 		return nil, nil, false

@@ -545,7 +545,7 @@ func (p *pack) lightPoints() float64 {
 	sum := 0.0
 	for _, r := range p.rules {
 		if schemas.SeverityRank(r.severity) <= schemas.SeverityRank(schemas.Minor) && r.item == nil {
-			sum += math.Abs(r.points)
+			sum += math.Max(math.Abs(r.points), math.Abs(r.cap))
 		}
 	}
 	return sum

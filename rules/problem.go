@@ -16,7 +16,15 @@ type Problem struct {
 	Message string
 	// Hint says what to do, "" where nothing helps beyond the message.
 	Hint string
+	// Severity is SeverityError, or SeverityWarning for what is lawful but probably not meant.
+	Severity string
 }
+
+// Severities of problems.
+const (
+	SeverityError   = "error"
+	SeverityWarning = "warning"
+)
 
 func (p Problem) String() string {
 	var b strings.Builder

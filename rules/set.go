@@ -2,7 +2,6 @@ package rules
 
 import (
 	"fmt"
-	"sort"
 	"strings"
 
 	"github.com/tingke/tingke/schemas"
@@ -61,18 +60,18 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 	table := &wordTable{ids: map[string]int32{}}
 	var probs Problems
 	if len(sources) == 0 {
-		probs = append(probs, Problem{File: "rules", Message: "no rule pack given"})
+		probs = append(probs, Problem{File: "rules", Severity: SeverityError, Message: "no rule pack given"})
 	}
 	byID := map[string]*rule{}
 	packFiles := map[string]string{}
 	for _, src := range sources {
 		text, err := src.read()
 		if err != nil {
-			probs = append(probs, Problem{File: src.name, Message: err.Error()})
+			probs = append(probs, Problem{File: src.name, Severity: SeverityError, Message: err.Error()})
 			continue
 		}
 		if len(text) > maxPackBytes {
-			probs = append(probs, Problem{File: src.name, Message: fmt.Sprintf("the pack has %d bytes, more than %d", len(text), maxPackBytes)})
+			probs = append(probs, Problem{File: src.name, Severity: SeverityError, Message: fmt.Sprintf("the pack has %d bytes, more than %d", len(text), maxPackBytes)})
 			continue
 		}
 		d := &decoder{file: src.name, fold: o.Normalise, words: table, encoder: o.Encoder}
@@ -91,7 +90,10 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 			}
 			s.packs = append(s.packs, p)
 			s.rules = append(s.rules, p.rules...)
-			s.warn(d, p)
+			if p.flagBelow >= 0 {
+				s.flagBelow = p.flagBelow
+			}
+			s.warnings = append(s.warnings, d.lint(p)...)
 		}
 		probs = append(probs, d.probs.sorted()...)
 	}
@@ -105,37 +107,10 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 	}
 	table.finish()
 	if err := table.check(); err != nil {
-		return nil, Problems{{File: sources[0].name, Message: err.Error()}}
+		return nil, Problems{{File: sources[0].name, Severity: SeverityError, Message: err.Error()}}
 	}
 	s.compile(table)
 	return s, nil
-}
-
-// warn notes what is lawful but probably not meant.
-func (s *Set) warn(d *decoder, p *pack) {
-	if p.flagBelow >= 0 {
-		s.flagBelow = p.flagBelow
-	}
-	if sum := p.lightPoints(); sum >= 40 {
-		s.warnings = append(s.warnings, Problem{File: d.file, Line: 1, Column: 1, Message: fmt.Sprintf("the info and minor rules of pack %s can cost %g points together", p.id, sum),
-			Hint: "below 40 they cannot flag a session alone"})
-	}
-	var names []string
-	for name, l := range d.lists {
-		if !l.used {
-			names = append(names, name)
-		}
-	}
-	sort.Strings(names)
-	for _, name := range names {
-		n := d.lists[name].node
-		s.warnings = append(s.warnings, Problem{File: d.file, Line: n.Line, Column: n.Column, Text: name, Message: "no rule uses this list"})
-	}
-	for _, r := range p.rules {
-		if len(r.tests) == 0 {
-			s.warnings = append(s.warnings, Problem{File: d.file, Line: r.at.line, Column: r.at.column, Text: r.id, Message: "the rule has no tests"})
-		}
-	}
 }
 
 // maxClasses bounds the distinct characters of all words: the automaton numbers them in 16 bits.
@@ -228,9 +203,6 @@ func (s *Set) compile(table *wordTable) {
 
 // Version names the packs with their declared version and content hash: standard@1+0a1b2c3d, joined by commas.
 func (s *Set) Version() string { return s.version }
-
-// Warnings are what is lawful but probably not meant, such as a rule without tests.
-func (s *Set) Warnings() []Problem { return append([]Problem(nil), s.warnings...) }
 
 // RuleInfo describes a rule to people and programs.
 type RuleInfo struct {
