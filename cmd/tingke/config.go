@@ -32,9 +32,16 @@ type Config struct {
 	Rules        RulesConfig       `yaml:"rules"`
 	RefreshEvery time.Duration     `yaml:"refresh_every"`
 	NLP          NLPConfig         `yaml:"nlp"`
+	Opinions     OpinionsConfig    `yaml:"opinions"`
 	Departments  map[string]string `yaml:"departments"`
 	Listen       ListenConfig      `yaml:"listen"`
 	Log          LogConfig         `yaml:"log"`
+}
+
+// OpinionsConfig says how opinions are founded.
+type OpinionsConfig struct {
+	RebuildEvery time.Duration `yaml:"rebuild_every"`
+	Founders     int           `yaml:"founders"`
 }
 
 // KafkaConfig says where transcripts come from.
@@ -214,6 +221,8 @@ func (c *Config) Validate() error {
 	bad(c.Stream.Memory >= 1<<20, "stream.memory", "must be at least 1MiB")
 	bad(c.Stream.DeadLetterStop > 0 && c.Stream.DeadLetterStop <= 1, "stream.dead_letter_stop", "%v is not above 0 and at most 1", c.Stream.DeadLetterStop)
 	bad(len(c.Rules.Packs) > 0, "rules.packs", "is empty, name at least one pack such as standard")
+	bad(c.Opinions.RebuildEvery == 0 || c.Opinions.RebuildEvery >= time.Second, "opinions.rebuild_every", "must be 0 for never, or at least 1s")
+	bad(c.Opinions.Founders >= 1, "opinions.founders", "must be at least 1")
 	bad(c.RefreshEvery >= 10*time.Millisecond, "refresh_every", "must be at least 10ms")
 	bad(c.NLP.CacheEntries >= 0, "nlp.cache_entries", "must not be negative")
 	known := map[string]bool{}

@@ -60,6 +60,7 @@ type demoResult struct {
 	DeadLetters      int `json:"dead_letters"`
 	BadLinesIn       int `json:"bad_lines_in"`
 	RejectedRows     int `json:"rejected_rows"`
+	Opinions         int `json:"opinions"` // in the registry
 	demoSummary
 }
 
@@ -111,6 +112,12 @@ func (a *app) demo(ctx context.Context, paths []string, opt intake.Options, once
 	if err != nil {
 		return err
 	}
+	rebuilt, err := w.opinions.Rebuild(work, false, false, "demo")
+	if err != nil {
+		return fmt.Errorf("cannot group the mentions into opinions: %w", err)
+	}
+	result.Opinions = rebuilt.Opinions
+	w.analyser.Refresh(work)
 	if err := a.printDemo(result); err != nil || once {
 		return err
 	}
@@ -264,6 +271,7 @@ func (a *app) printDemo(r *demoResult) error {
 	fmt.Fprintf(tw, "turns\t%d\nflagged\t%d\nagents\t%d\n", r.Turns, r.Flagged, r.Agents)
 	fmt.Fprintf(tw, "emotions of customers\t%s\n", topCounts(r.Emotions, 13, emotionName))
 	fmt.Fprintf(tw, "mentions\t%s\n", topCounts(r.Mentions, 6, nil))
+	fmt.Fprintf(tw, "opinions\t%d, of mentions said more than once\n", r.Opinions)
 	return tw.Flush()
 }
 

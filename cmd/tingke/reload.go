@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"log/slog"
 	"sync"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/current"
+	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/stream"
 )
@@ -51,20 +54,29 @@ func (a *app) sources(s *store, base *analyse.Analyser, packs []string) ([]curre
 		}
 		out = append(out, published.Source(base.RulesVersion()))
 	}
-	return out, nil
+	m, err := a.opinionModel()
+	if err != nil {
+		return nil, err
+	}
+	return append(out, opinions.NewSource(s.Warehouse, m)), nil
 }
 
 // worker is the stream worker with the analyser that it uses, which is renewed while it runs.
 type worker struct {
 	*stream.Worker
 	analyser *current.Analyser
+	opinions *opinions.Keeper
+	// rebuildEvery is how often the opinions are rebuilt, 0 for never.
+	rebuildEvery time.Duration
+	log          *slog.Logger
 }
 
-// Run runs the worker, and looks for newer rules beside it, until ctx is done or the worker gives up.
+// Run runs the worker, and beside it looks for newer rules and opinions and rebuilds the opinions, until ctx is done or the worker gives up.
 func (w *worker) Run(ctx context.Context) error {
 	looking, stop := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { w.analyser.Run(looking) })
+	running.Go(func() { rebuildOpinions(looking, w.opinions, w.rebuildEvery, w.log) })
 	err := w.Worker.Run(ctx)
 	stop()
 	running.Wait()
@@ -77,7 +89,8 @@ func (w *worker) Status() any {
 	return struct {
 		RulesVersion string           `json:"rules_version"`
 		ModelVersion string           `json:"model_version"`
+		Epoch        uint32           `json:"epoch"`
 		Sources      []current.Status `json:"sources"`
 		Counts       stream.Counts    `json:"counts"`
-	}{u.RulesVersion(), u.ModelVersion(), w.analyser.Status(), w.Counts()}
+	}{u.RulesVersion(), u.ModelVersion(), u.Epoch(), w.analyser.Status(), w.Counts()}
 }

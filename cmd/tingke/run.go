@@ -73,7 +73,11 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	if err != nil {
 		return nil, err
 	}
-	return &worker{w, analyser}, nil
+	keeper, err := a.keeper(store, analyser.InUse)
+	if err != nil {
+		return nil, err
+	}
+	return &worker{w, analyser, keeper, a.config.Opinions.RebuildEvery, a.log}, nil
 }
 
 // runWorker runs the worker beside its metrics page until ctx is done or the worker gives up.

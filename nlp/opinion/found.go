@@ -59,9 +59,19 @@ func (x *item) compare(y *item) int {
 // Found clusters mentions into opinions, sorted by id. Every mention is in one of them; opinions of a single mention
 // are among them. The result depends on the set of mentions alone, so equal mentions count as one.
 func (m *Model) Found(mentions []Mention, o Options) []Group {
+	return m.found(nil, mentions, o)
+}
+
+// found clusters mentions in a space; nil stands for the model's, seen from the middle of the mentions.
+func (m *Model) found(space *Space, mentions []Mention, o Options) []Group {
 	items := distinct(mentions, o.workers())
-	vectors := m.vectors(items, o.workers())
 	dim := m.space.Dim()
+	vectors := make([]float32, len(items)*dim)
+	each(len(items), o.workers(), func(i int) { m.space.raw(vectors[i*dim:i*dim], items[i].norm) })
+	if space == nil {
+		space = m.space.centred(vectors)
+	}
+	each(len(items), o.workers(), func(i int) { space.shift(vectors[i*dim : (i+1)*dim]) })
 	group := make([]int32, len(items))
 	var parts [][2]int
 	for from := 0; from < len(items); {
@@ -169,13 +179,6 @@ func distinct(mentions []Mention, workers int) []item {
 	}
 	slices.SortFunc(items, func(a, b item) int { return a.compare(&b) })
 	return items
-}
-
-func (m *Model) vectors(items []item, workers int) []float32 {
-	dim := m.space.Dim()
-	out := make([]float32, len(items)*dim)
-	each(len(items), workers, func(i int) { m.space.Vector(out[i*dim:i*dim], items[i].norm) })
-	return out
 }
 
 const (

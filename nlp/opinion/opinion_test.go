@@ -240,7 +240,7 @@ func TestIndexAgainstScan(t *testing.T) {
 	probes := corpus(3000, false)[1000:]
 	hit, want := 0, 0
 	for _, p := range probes {
-		v := s.model.space.Vector(nil, Normalise(p.Text))
+		v := s.space.Vector(nil, Normalise(p.Text))
 		g := p.gate()
 		tr := s.gates[g]
 		best := s.least

@@ -187,7 +187,11 @@ func (m *Model) Grow(r *Registry, mentions []Mention, o Options) (*Registry, []A
 			op.Members, changed = members, true
 		}
 	}
-	groups := m.Found(waiting, o)
+	space := s.space
+	if len(r.Opinions) == 0 {
+		space = nil
+	}
+	groups := m.found(space, waiting, o)
 	for i := range groups {
 		g := &groups[i]
 		g.ID = FreeID(&g.Opinion, taken)

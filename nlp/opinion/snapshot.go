@@ -26,6 +26,7 @@ const Version = "1"
 // Snapshot is an immutable, numbered state of the registry of opinions. It is safe for concurrent use.
 type Snapshot struct {
 	model *Model
+	space *Space // seen from the middle of all members
 	epoch uint32
 	least float32
 	list  []Opinion
@@ -44,8 +45,31 @@ func NewSnapshot(m *Model, epoch uint32, opinions []Opinion, o Options) *Snapsho
 		member: map[memberKey]int32{}, gates: map[gate]*tree{}, items: map[gate][]int32{}}
 	slices.SortFunc(s.list, func(a, b Opinion) int { return strings.Compare(a.ID, b.ID) })
 	dim := m.space.Dim()
+	first := make([]int, len(s.list)+1) // of each opinion, its first member among all
+	for i := range s.list {
+		first[i+1] = first[i] + len(s.list[i].Members)
+	}
+	vectors := make([]float32, first[len(s.list)]*dim)
+	each(len(s.list), o.workers(), func(i int) {
+		at := vectors[first[i]*dim : first[i]*dim]
+		for _, t := range s.list[i].Members {
+			at = m.space.raw(at, t)
+		}
+	})
+	s.space = m.space.centred(vectors)
 	means := make([]float32, len(s.list)*dim)
-	each(len(s.list), o.workers(), func(i int) { m.space.mean(means[i*dim:(i+1)*dim], s.list[i].Members) })
+	each(len(s.list), o.workers(), func(i int) {
+		mean := means[i*dim : (i+1)*dim]
+		for k := first[i]; k < first[i+1]; k++ {
+			v := vectors[k*dim : (k+1)*dim]
+			s.space.shift(v)
+			for j, x := range v {
+				mean[j] += x
+			}
+		}
+		// Not brought to length 1: the dot product with a vector is the mean similarity with the members.
+		scale(mean, 1/float32(max(1, first[i+1]-first[i])))
+	})
 	for i := range s.list {
 		op := &s.list[i]
 		g := op.gate()
@@ -77,21 +101,6 @@ func NewSnapshot(m *Model, epoch uint32, opinions []Opinion, o Options) *Snapsho
 		s.gates[g] = trees[i]
 	}
 	return s
-}
-
-// mean writes the mean vector of texts, not brought to length 1: its dot product with a vector is the mean similarity
-// with the texts.
-func (s *Space) mean(dst []float32, texts []string) {
-	var v []float32
-	for _, t := range texts {
-		v = s.Vector(v[:0], t)
-		for k, x := range v {
-			dst[k] += x
-		}
-	}
-	if len(texts) > 0 {
-		scale(dst, 1/float32(len(texts)))
-	}
 }
 
 // assignShare of the granularity is what a mention must reach to be assigned.
@@ -129,7 +138,7 @@ func (s *Snapshot) Assign(m Mention) (id string, score float64) {
 	if i, ok := s.member[keyOf(g, norm)]; ok {
 		return s.list[i].ID, 1
 	}
-	a.vector = s.model.space.Vector(a.vector[:0], norm)
+	a.vector = s.space.Vector(a.vector[:0], norm)
 	items := s.items[g]
 	best := found{at: -1, sim: s.least}
 	t.search(&a.searcher, a.vector, assignBeam, func(i int32, sim float32) {
@@ -161,4 +170,12 @@ func keyOf(g gate, text string) memberKey {
 	add(g.side)
 	add(text)
 	return k
+}
+
+// Found clusters mentions that fit no opinion of the snapshot, seen as the snapshot sees them.
+func (s *Snapshot) Found(mentions []Mention, o Options) []Group {
+	if len(s.list) == 0 {
+		return s.model.Found(mentions, o)
+	}
+	return s.model.found(s.space, mentions, o)
 }

@@ -22,6 +22,7 @@ type Space struct {
 	encDim     int
 	we, wl, wk float32 // square roots of the shares of encoder, n-grams and sentence kind
 	version    string
+	centre     []float32 // taken from every vector, nil for none
 }
 
 // Shares of the three parts in the similarity of two texts.
@@ -58,8 +59,52 @@ func newSpace(e Encoder, w shares) *Space {
 // Dim is the number of components of a vector.
 func (s *Space) Dim() int { return s.encDim + lexicalDim + kindDim }
 
+// centreHalf is the number of texts at which half of their mean is taken away.
+const centreHalf = 100
+
+// centred gives the space seen from the middle of its texts, whose vectors are given: what they all share (花呗 among
+// the questions of a lender) says nothing about which of them belong together. Of few texts the mean says little, so
+// less of it is taken away.
+func (s *Space) centred(vectors []float32) *Space {
+	dim := s.Dim()
+	n := len(vectors) / dim
+	if n == 0 {
+		return s
+	}
+	sum := make([]float64, dim)
+	for i := range n {
+		for k, v := range vectors[i*dim : (i+1)*dim] {
+			sum[k] += float64(v)
+		}
+	}
+	out := *s
+	out.centre = make([]float32, dim)
+	for k, v := range sum {
+		out.centre[k] = float32(v / float64(n+centreHalf))
+	}
+	return &out
+}
+
 // Vector appends the vector of a normalised text to dst.
 func (s *Space) Vector(dst []float32, norm string) []float32 {
+	from := len(dst)
+	dst = s.raw(dst, norm)
+	s.shift(dst[from:])
+	return dst
+}
+
+// shift takes the centre from a raw vector.
+func (s *Space) shift(v []float32) {
+	if s.centre == nil {
+		return
+	}
+	for i, c := range s.centre {
+		v[i] -= c
+	}
+	unit(v)
+}
+
+func (s *Space) raw(dst []float32, norm string) []float32 {
 	from := len(dst)
 	if s.enc != nil {
 		dst = s.enc.Encode(dst, norm)
@@ -178,4 +223,9 @@ func unit(v []float32) {
 	if n := norm(v); n > 0 {
 		scale(v, 1/n)
 	}
+}
+
+// Similarity of two normalised texts, as opinions see them: at most 1, about 0 for texts that have nothing in common.
+func (m *Model) Similarity(a, b string) float64 {
+	return float64(dot(m.space.Vector(nil, a), m.space.Vector(nil, b)))
 }

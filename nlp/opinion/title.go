@@ -75,12 +75,12 @@ func (m *Model) Title(o *Opinion) string {
 	if len(members) > titleMembers {
 		members = members[:titleMembers]
 	}
-	return m.compose(o, members, m.medoid(members))
+	return m.compose(o, members, m.Medoid(members))
 }
 
-// medoid gives the member with the greatest mean similarity with all; short ones win among nearly equal ones, then
+// Medoid gives the member with the greatest mean similarity with all; short ones win among nearly equal ones, then
 // the smaller text.
-func (m *Model) medoid(members []string) string {
+func (m *Model) Medoid(members []string) string {
 	dim := m.space.Dim()
 	mean := make([]float32, dim)
 	v := make([]float32, 0, dim*len(members))

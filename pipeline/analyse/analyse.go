@@ -26,11 +26,22 @@ type Rules interface {
 	Version() string
 }
 
+// Opinions is one epoch of the registry of opinions: an immutable snapshot. It must be pure and safe for concurrent use.
+type Opinions interface {
+	// Epoch numbers the snapshot, 28 bits.
+	Epoch() uint32
+	// Assign gives the opinion that a mention belongs to, "" where none fits, and how well it fits, 0..1.
+	Assign(schemas.TurnMention) (id string, score float64)
+	// Version names the models that assign.
+	Version() string
+}
+
 // Analyser analyses sessions. It is immutable and safe for concurrent use.
 type Analyser struct {
 	features    Featuriser
 	rules       Rules
 	departments map[string]string
+	opinions    Opinions // nil: mentions wait
 }
 
 // New makes an Analyser. departments maps an aspect to the department that acts on it; nil means
@@ -42,24 +53,67 @@ func New(f Featuriser, r Rules, departments map[string]string) *Analyser {
 	return &Analyser{features: f, rules: r, departments: departments}
 }
 
+// WithOpinions gives an Analyser that assigns mentions by another epoch of the registry.
+func (a *Analyser) WithOpinions(o Opinions) *Analyser {
+	b := *a
+	b.opinions = o
+	return &b
+}
+
+// Epoch is the epoch of the registry in use, 0 without one.
+func (a *Analyser) Epoch() uint32 {
+	if a.opinions == nil {
+		return 0
+	}
+	return a.opinions.Epoch()
+}
+
+// assign finds the opinions of the mentions, before the rules are asked: they may ask for them. A mention without a
+// point to act on belongs to none.
+func (a *Analyser) assign(f *schemas.Features) (err error) {
+	if a.opinions == nil {
+		return nil
+	}
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("the assignment failed: %v", p)
+		}
+	}()
+	for i := range f.Turns {
+		for k := range f.Turns[i].Mentions {
+			m := &f.Turns[i].Mentions[k]
+			if !m.Valuable {
+				continue
+			}
+			id, score := a.opinions.Assign(*m)
+			m.OpinionID, m.OpinionScore = id, float32(score)
+		}
+	}
+	return nil
+}
+
 // Analyse analyses one assembled session. It never fails: what cannot be said is absent and noted in Coverage.
 func (a *Analyser) Analyse(t *schemas.Transcript) *schemas.Analysis {
 	out := &schemas.Analysis{
 		SessionID:    t.Meta.SessionID,
-		Version:      t.Version << 28,
+		Epoch:        a.Epoch(),
+		Version:      t.Version<<28 | uint64(a.Epoch()),
 		Closed:       t.Closed,
 		Meta:         t.Meta,
 		EndedAt:      endedAt(t),
 		StartedAt:    startedAt(t),
 		AgentIDs:     agentIDs(t),
 		RulesVersion: a.rules.Version(),
-		ModelVersion: a.features.ModelVersion(),
+		ModelVersion: a.ModelVersion(),
 		Origin:       t.Origin,
 		Coverage:     append([]schemas.CoverageNote(nil), t.Notes...),
 	}
 	f, err := a.featuresOf(t)
 	if err != nil {
 		out.Coverage = append(out.Coverage, schemas.CoverageNote{What: "features", Why: err.Error()})
+	}
+	if err := a.assign(f); err != nil {
+		out.Coverage = append(out.Coverage, schemas.CoverageNote{What: "opinions", Why: err.Error()})
 	}
 	out.Coverage = append(out.Coverage, f.Notes...)
 	out.Experience = clean(f.Experience)
@@ -124,7 +178,7 @@ func (a *Analyser) mention(t *schemas.Transcript, i int, m schemas.TurnMention) 
 		MentionID: ID(t.Meta.SessionID, string(turn.Key), fmt.Sprint(m.Start), m.Text),
 		Turn:      turn.Seq.V, Text: m.Text, Start: m.Start, End: m.End,
 		Kind: m.Kind, Aspect: m.Aspect, Valuable: m.Valuable, Product: m.Product, Polarity: m.Polarity,
-		Department: a.departments[m.Aspect],
+		Department: a.departments[m.Aspect], OpinionID: m.OpinionID,
 	}
 }
 

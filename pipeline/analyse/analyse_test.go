@@ -165,3 +165,59 @@ func TestAnalysisLine(t *testing.T) {
 		t.Errorf("line %s", got)
 	}
 }
+
+// registry gives every mention the opinion of its aspect, and fails on one.
+type registry struct{}
+
+func (registry) Epoch() uint32   { return 7 }
+func (registry) Version() string { return "o1" }
+func (registry) Assign(m schemas.TurnMention) (string, float64) {
+	if m.Aspect == "other" {
+		panic("no aspect")
+	}
+	return "id-" + m.Aspect, .5
+}
+
+// oneMention has one mention in its first turn, and rules that look at its opinion.
+type oneMention struct {
+	stage
+	mention schemas.TurnMention
+	seen    *string
+}
+
+func (o oneMention) Features(t *schemas.Transcript) *schemas.Features {
+	f := &schemas.Features{Turns: make([]schemas.TurnFeatures, len(t.Turns))}
+	f.Turns[0].Mentions = []schemas.TurnMention{o.mention}
+	return f
+}
+
+func (o oneMention) Evaluate(_ *schemas.Transcript, f *schemas.Features) schemas.Findings {
+	*o.seen = f.Turns[0].Mentions[0].OpinionID
+	return schemas.Findings{Outcomes: map[string]string{}}
+}
+
+func TestOpinions(t *testing.T) {
+	f := func(aspect string, valuable bool, want, why string) {
+		t.Helper()
+		var seen string
+		s := oneMention{mention: schemas.TurnMention{Text: "x", Aspect: aspect, Valuable: valuable}, seen: &seen}
+		tr := session("customer 0 x")
+		tr.Version = 3
+		a := New(s, s, nil).WithOpinions(registry{}).Analyse(tr)
+		if a.Epoch != 7 || a.Version != 3<<28|7 || a.Mentions[0].OpinionID != want || seen != want {
+			t.Errorf("epoch %d, version %d, opinion %q, seen by the rules %q; want 7, %d, %q", a.Epoch, a.Version, a.Mentions[0].OpinionID, seen, 3<<28|7, want)
+		}
+		found := ""
+		for _, n := range a.Coverage {
+			if n.What == "opinions" {
+				found = n.Why
+			}
+		}
+		if found != why || a.ModelVersion != "m1,opinions=o1" {
+			t.Errorf("coverage %q, want %q; models %q", found, why, a.ModelVersion)
+		}
+	}
+	f("price", true, "id-price", "")
+	f("price", false, "", "")
+	f("other", true, "", "the assignment failed: no aspect")
+}

@@ -21,4 +21,9 @@ func (a *Analyser) WithFeatures(f Featuriser) *Analyser {
 func (a *Analyser) RulesVersion() string { return a.rules.Version() }
 
 // ModelVersion names the models in use, as each analysis does.
-func (a *Analyser) ModelVersion() string { return a.features.ModelVersion() }
+func (a *Analyser) ModelVersion() string {
+	if a.opinions == nil {
+		return a.features.ModelVersion()
+	}
+	return a.features.ModelVersion() + ",opinions=" + a.opinions.Version()
+}
