@@ -362,10 +362,7 @@ func sentenceEnd(r rune) bool {
 // onBorders says whether bytes [start, end) of a turn begin and end at borders of its words; words is false where the
 // text was not cut into words.
 func (e *evaluation) onBorders(turn, start, end int32) (ok, words bool) {
-	if e.noFeatures {
-		return false, false
-	}
-	spans := e.f.Turns[turn].Words()
+	spans := e.words(turn)
 	if len(spans) == 0 {
 		return false, false
 	}

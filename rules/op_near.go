@@ -114,11 +114,11 @@ func (op *nearOp) near(e *evaluation, turn int32, text string, from, to int32) (
 	if !op.words {
 		return int(to-from) <= op.gap*utf8.UTFMax && utf8.RuneCountInString(text[from:to]) <= op.gap, true
 	}
-	if e.noFeatures || len(e.f.Turns[turn].Words()) == 0 {
+	if len(e.words(turn)) == 0 {
 		return false, false
 	}
 	n := 0
-	for _, w := range e.f.Turns[turn].Words() {
+	for _, w := range e.words(turn) {
 		if w.Start >= int(to) {
 			break
 		}

@@ -1,6 +1,10 @@
 package rules
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/tingke/tingke/schemas"
+)
 
 // senses is what operators beyond words find in the turns of a session, worked out once for all of them.
 type senses struct {
@@ -17,6 +21,14 @@ func (s *senses) reset() {
 	clear(s.heard)
 	s.heard, s.earAt = s.heard[:0], s.earAt[:0]
 	s.likeness.reset()
+}
+
+// words gives the words of a turn, nil where nobody can cut it.
+func (e *evaluation) words(i int32) []schemas.Span {
+	if e.noFeatures {
+		return nil
+	}
+	return e.f.Turns[i].Words()
 }
 
 // sense works out the next turn.

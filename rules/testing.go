@@ -299,13 +299,10 @@ func (s *Set) Test(fz Featuriser) []TestResult {
 	return out
 }
 
-func (s *Set) runTest(r *rule, t *ruleTest, index int, fz Featuriser) TestResult {
-	res := TestResult{Rule: r.id, Name: t.name, File: r.file, Line: t.line, Known: t.known, Want: t.want}
-	if res.Name == "" {
-		res.Name = fmt.Sprintf("#%d", index+1)
-	}
+// session makes the conversation of a test and its features.
+func (t *ruleTest) session(id string, fz Featuriser) (*schemas.Transcript, *schemas.Features) {
 	tr := &schemas.Transcript{Closed: !t.open, Meta: t.meta}
-	tr.Meta.SessionID = fmt.Sprintf("%s/%d", r.id, index+1)
+	tr.Meta.SessionID = id
 	for k, x := range t.turns {
 		x.turn.Seq = schemas.Some(int64(k + 1))
 		tr.Turns = append(tr.Turns, schemas.TranscriptTurn{Turn: x.turn, Key: schemas.SeqKey(int64(k + 1))})
@@ -321,6 +318,15 @@ func (s *Set) runTest(r *rule, t *ruleTest, index int, fz Featuriser) TestResult
 			x.state(&f.Turns[k])
 		}
 	}
+	return tr, f
+}
+
+func (s *Set) runTest(r *rule, t *ruleTest, index int, fz Featuriser) TestResult {
+	res := TestResult{Rule: r.id, Name: t.name, File: r.file, Line: t.line, Known: t.known, Want: t.want}
+	if res.Name == "" {
+		res.Name = fmt.Sprintf("#%d", index+1)
+	}
+	tr, f := t.session(fmt.Sprintf("%s/%d", r.id, index+1), fz)
 	got := s.Evaluate(tr, f)
 	res.Got = got.Outcomes[r.id]
 	var seqs []int64
