@@ -88,7 +88,13 @@ func BenchmarkStages(b *testing.B) {
 	run("mentions", func() {
 		for i, n := range norms {
 			if roles[i] == schemas.Customer {
-				a.men.FindText(a.men.Text(n.Text), mention.Input{Raw: raw[i], Norm: n, Role: roles[i]}, 0, nil)
+				said := [1]*mention.Said{}
+				before := said[:0]
+				if i > 0 && roles[i-1] != schemas.Customer {
+					said[0] = a.men.Said(norms[i-1].Text, roles[i-1])
+					before = said[:]
+				}
+				a.men.FindText(a.men.Text(n.Text), mention.Input{Raw: raw[i], Norm: n, Role: roles[i]}, before)
 			}
 		}
 	})

@@ -12,7 +12,7 @@ import (
 	"github.com/tingke/tingke/schemas"
 )
 
-// textFeatures is what depends on a text alone. It is immutable, apart from words and mentions, which are read on first use.
+// textFeatures is what depends on a text alone. It is immutable, apart from words and what mentions need, which are made on first use.
 type textFeatures struct {
 	norm     schemas.NormText
 	language string
@@ -21,6 +21,8 @@ type textFeatures struct {
 	emotion  *emotion.Text
 	entities []schemas.Entity
 	mentions atomic.Pointer[mention.Text]
+	// sayings is what the turn adds to the mentions of those after it, said by a customer or by anybody else.
+	sayings [2]atomic.Pointer[mention.Said]
 }
 
 // mention gives the reading for mentions. Two goroutines may both make it; they make the same.
@@ -31,6 +33,20 @@ func (x *textFeatures) mention(f *mention.Finder) *mention.Text {
 	m := f.Text(x.norm.Text)
 	x.mentions.Store(m)
 	return m
+}
+
+// said gives what the turn adds to the mentions of those after it.
+func (x *textFeatures) said(f *mention.Finder, role schemas.Role) *mention.Said {
+	at := &x.sayings[0]
+	if role != schemas.Customer {
+		at = &x.sayings[1]
+	}
+	if s := at.Load(); s != nil {
+		return s
+	}
+	s := f.Said(x.norm.Text, role)
+	at.Store(s)
+	return s
 }
 
 // Words cuts the text on first use. Two goroutines may both do it; they make the same.

@@ -81,7 +81,7 @@ func (a *Analyser) Close() { a.seg.Close() }
 func (a *Analyser) ModelVersion() string { return a.version }
 
 func modelVersion(products []mention.Product) string {
-	v := "emotion=" + emotion.Version + ",mention=" + mention.Version + ",experience=" + experienceVersion
+	v := "emotion=" + emotion.Version + ",mention=" + mention.Version() + ",experience=" + experienceVersion
 	if len(products) == 0 {
 		return v
 	}
@@ -125,8 +125,8 @@ func (a *Analyser) Features(t *schemas.Transcript) *schemas.Features {
 		out.Polarity, out.PolarityClass = r.Polarity, r.PolarityClass
 		if turn.Role == schemas.Customer {
 			out.Mentions = a.men.FindText(x.mention(a.men), mention.Input{
-				Raw: turn.Text, Norm: x.norm, Role: turn.Role, Shop: t.Meta.Shop, Polarity: r.Polarity,
-			}, context.n, context.mention(a.men))
+				Raw: turn.Text, Norm: x.norm, Role: turn.Role, Shop: t.Meta.Shop,
+			}, context.said(a.men))
 		}
 		course.add(turn.Role, x, out)
 		context.push(turn.Role, x)
@@ -148,8 +148,7 @@ func (a *Analyser) Mentions(role schemas.Role, text string, context []string) []
 	}
 	w := a.window(context)
 	x := a.text(text)
-	r := a.emo.ScoreText(x.emotion, role, w.emotions())
-	return a.men.FindText(x.mention(a.men), mention.Input{Raw: text, Norm: x.norm, Role: role, Polarity: r.Polarity}, w.n, w.mention(a.men))
+	return a.men.FindText(x.mention(a.men), mention.Input{Raw: text, Norm: x.norm, Role: role}, w.said(a.men))
 }
 
 // Segment gives the words of a text as they stand in it, not normalised.
@@ -171,6 +170,7 @@ type window struct {
 	roles [emotion.ContextTurns]schemas.Role
 	texts [emotion.ContextTurns]*textFeatures
 	emo   [emotion.ContextTurns]emotion.Turn
+	says  [emotion.ContextTurns]*mention.Said
 }
 
 func (w *window) push(role schemas.Role, x *textFeatures) {
@@ -190,9 +190,12 @@ func (w *window) emotions() []emotion.Turn {
 	return w.emo[:w.n]
 }
 
-// mention gives the reading of a turn of the window, made when it is asked for.
-func (w *window) mention(f *mention.Finder) func(i int) *mention.Text {
-	return func(i int) *mention.Text { return w.texts[i].mention(f) }
+// said gives what the turns of the window add to the mentions of the turn in hand.
+func (w *window) said(f *mention.Finder) []*mention.Said {
+	for i := range w.n {
+		w.says[i] = w.texts[i].said(f, w.roles[i])
+	}
+	return w.says[:w.n]
 }
 
 // window reads the lines of a context; a line that names no role is the other side's.

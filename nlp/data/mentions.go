@@ -9,4 +9,6 @@ import (
 var mentionsOwn []byte
 
 // OwnMentions gives further customers' turns of the project with mentions alone: their emotion is not labelled.
-func OwnMentions() ([]Row, error) { return Decode[Row](bytes.NewReader(mentionsOwn), "mentions_own.jsonl") }
+func OwnMentions() ([]Row, error) {
+	return Decode[Row](bytes.NewReader(mentionsOwn), "mentions_own.jsonl")
+}

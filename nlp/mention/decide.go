@@ -1,180 +1,156 @@
 package mention
 
-// Weights of the decision, set by hand against the definitions of the labels.
-const (
-	leastKind    = 0.9
-	leastContent = 2
+import (
+	"github.com/tingke/tingke/schemas"
 )
 
-// decide gives a clause its kind and aspect, -1 where it says nothing.
-func (c *clause) decide() {
-	c.kind = -1
-	c.aspect = strongest(&c.aspects, aspectNamed)
-	if c.content < leastContent && !(c.content > 0 && c.point >= 2) {
-		return
-	}
-	k := c.kinds
-	if c.bad > c.pos {
-		w := float32(0.5)
-		if c.point >= 1 || c.concrete {
-			w = 1 // a failing of something named, more than a mood
-		}
-		k[complaint] += w * min(c.bad-c.pos, 2)
-	} else if c.pos > c.bad && !c.asks {
-		k[praise] += 0.6 * min(c.pos-c.bad, 2)
-	}
-	if c.asks {
-		k[question] = 1.2
-		if c.formQ {
-			// 会闪退吗 asks for what it names.
-			k[question] += 1
-			k[praise] *= 0.2
-			k[complaint] *= 0.7
-			k[bug] *= 0.6
-		}
-		if c.canYou > 0 {
-			// A question in form that asks for an action.
-			k[request] += c.canYou
-		}
-	} else if c.canYou >= 1 {
-		k[request] += c.canYou
-	} else if k[request] > 0 {
-		k[request] += c.canYou
-	}
-	if c.reproach > 0 && c.kinds[request] == 0 {
-		k[question] -= 1.6
-		k[complaint] += c.reproach
-	}
-	if c.cause && c.kinds[bug] > 0 {
-		// 打不开怎么办 reports more than it asks.
-		k[question] -= 1.4
-		k[bug] += 0.4 * c.kinds[bug]
-	}
-	// A malfunction is stronger than the complaint its words also make.
-	if k[bug] > 0 && k[complaint] > 0 {
-		k[bug] += 0.4
-	}
-	best := kind(0)
-	for i := range k {
-		if k[i] > k[best] {
-			best = kind(i)
-		}
-	}
-	if k[best] < leastKind {
-		return
-	}
-	if c.noMention > 0 && c.content <= 3 && c.point < 2 {
-		return
-	}
-	c.kind = best
+// settings are the numbers of the decision that come with the model.
+type settings struct {
+	// nothing is the probability of no mention above which a turn has none.
+	nothing float64
+	// clause is the same for a clause of a turn that has mentions.
+	clause float64
+	// turn is the weight of the turn's decision in that of its clauses.
+	turn float32
 }
 
-// valuable says whether a clause of this kind names a point somebody could act on.
-func (c *clause) valuable() bool {
-	if c.bare && c.content <= 4 && c.point < 1.5 {
-		return false
+// Settings of the decision in the parameters of a model.
+const (
+	ParamNothing = "nothing"
+	ParamClause  = "clause"
+	ParamTurn    = "turn"
+)
+
+func settingsOf(p map[string]float64) settings {
+	return settings{p[ParamNothing], p[ParamClause], float32(p[ParamTurn])}
+}
+
+// found mention, in bytes of the normalised text.
+type decision struct {
+	start, end int32
+	kind       kind
+	aspect     int
+	valuable   bool
+	good, bad  float32
+}
+
+// FindText is Find for texts that have been read: t is the reading of in.Norm.Text, before are the turns before it, oldest
+// first; in.Context is not looked at. What it returns does not share memory with its arguments.
+func (f *Finder) FindText(t *Text, in Input, before []*Said) []schemas.TurnMention {
+	if t.start == t.end || in.Role != schemas.Customer {
+		return nil
 	}
-	if c.point >= 1 || c.digits {
-		return true
+	if len(before) > ContextTurns {
+		before = before[len(before)-ContextTurns:]
 	}
-	switch c.kind {
-	case question, request, suggestion:
-		return c.content >= 5 && c.rant == 0
-	case bug:
-		return c.content >= 3
-	default:
-		return c.content >= 6 && c.rant == 0 || c.content >= 12
+	context := f.context(before)
+	whole := t.scores
+	whole.add(&context, 1)
+	if whole.nothing() > f.settings.nothing {
+		return nil
+	}
+	r := f.pool.Get().(*reader)
+	defer f.pool.Put(r)
+	r.decisions = r.decisions[:0]
+	if len(t.parts) == 0 {
+		d := decision{start: t.start, end: t.end, good: t.good, bad: t.bad}
+		d.choose(&whole, &whole, 0)
+		r.decisions = append(r.decisions, d)
+	} else {
+		f.clauses(r, t, &whole, &context)
+	}
+	out := make([]schemas.TurnMention, 0, len(r.decisions))
+	for i := range r.decisions {
+		d := &r.decisions[i]
+		start, end := in.Norm.Orig(int(d.start)), in.Norm.Orig(int(d.end))
+		if end <= start || len(out) > 0 && start < out[len(out)-1].End {
+			continue
+		}
+		out = append(out, schemas.TurnMention{
+			Text: in.Raw[start:end], Start: start, End: end,
+			Kind: kindNames[d.kind], Aspect: schemas.Aspects[d.aspect], Valuable: d.valuable,
+			Product: f.product(d, t, in, before), Polarity: d.polarity(),
+		})
+	}
+	return out
+}
+
+// context sums what the turns before say.
+func (f *Finder) context(before []*Said) (s scores) {
+	if len(before) == 0 {
+		f.model.AddSparse(s[:], keyFirst, weightLength)
+	}
+	for i, fade := range fading {
+		if k := len(before) - 1 - i; k >= 0 {
+			s.add(&before[k].scores, fade)
+		}
+	}
+	return s
+}
+
+// clauses decides about the clauses of a turn that has mentions: the likeliest is one in any case, neighbours that say the
+// same are one together.
+func (f *Finder) clauses(r *reader, t *Text, whole, context *scores) {
+	r.judged, r.nothing = r.judged[:0], r.nothing[:0]
+	best := 0
+	for i := range t.parts {
+		s := t.parts[i].scores
+		s.add(context, 1)
+		r.judged, r.nothing = append(r.judged, s), append(r.nothing, s.nothing())
+		if r.nothing[i] < r.nothing[best] {
+			best = i
+		}
+	}
+	last := -1
+	for i := range t.parts {
+		if r.nothing[i] > f.settings.clause && i != best {
+			continue
+		}
+		p := &t.parts[i]
+		d := decision{start: p.start, end: p.end, good: p.good, bad: p.bad}
+		d.choose(&r.judged[i], whole, f.settings.turn)
+		if n := len(r.decisions); n > 0 && last == i-1 && r.decisions[n-1].leadsTo(&d) {
+			j := &r.decisions[n-1]
+			j.kind, j.end, j.valuable, j.good, j.bad = d.kind, d.end, j.valuable || d.valuable, j.good+d.good, j.bad+d.bad
+		} else {
+			r.decisions = append(r.decisions, d)
+		}
+		last = i
 	}
 }
 
-// join makes candidates of clauses: a clause without a kind goes with the one it leads to, neighbours that say the same
-// become one.
-func (f *Finder) join(r *reader, t *Text) {
-	lead := -1 // first of the clauses that wait for the one they lead to
-	for i := range r.clauses {
-		c := &r.clauses[i]
-		if c.kind < 0 {
-			if c.point >= 1.5 && c.content >= 3 && c.noMention == 0 && !c.asks {
-				t.candidates = append(t.candidates, candidate{
-					start: c.start, end: c.end, weak: true, kind: complaint, aspect: int8(c.aspect), valuable: true, good: c.pos, bad: c.bad,
-				})
-			}
-			switch {
-			case c.content < 3 || c.stop == '.' || c.stop == '!':
-				lead = -1
-			case lead < 0:
-				lead = i
-			}
-			continue
-		}
-		start := i
-		if lead >= 0 {
-			start = lead
-			for j := lead; j < i; j++ {
-				for a, v := range r.clauses[j].aspects {
-					c.aspects[a] += 0.6 * v
-				}
-				c.point += 0.6 * r.clauses[j].point
-			}
-			c.aspect = strongest(&c.aspects, aspectNamed)
-		}
-		lead = -1
-		cand := candidate{
-			start: r.clauses[start].start, end: c.end, kind: c.kind, aspect: int8(c.aspect), valuable: c.valuable(), good: c.pos, bad: c.bad,
-		}
-		if n := len(t.candidates); n > 0 && !t.candidates[n-1].weak && t.candidates[n-1].same(&cand, r) {
-			last := &t.candidates[n-1]
-			last.end = cand.end
-			last.valuable = last.valuable || cand.valuable
-			if last.aspect < 0 {
-				last.aspect = cand.aspect
-			}
-			last.good, last.bad = last.good+cand.good, last.bad+cand.bad
-			continue
-		}
-		if n := len(t.candidates); n > 0 && i > 0 && r.clauses[i-1].stop == ',' && t.candidates[n-1].asksAfter(&cand) {
-			// 这么贵，贵在哪里: the question says what the judgement before it is about.
-			last := &t.candidates[n-1]
-			last.kind, last.end, last.valuable = question, cand.end, last.valuable || cand.valuable
-			last.good, last.bad = last.good+cand.good, last.bad+cand.bad
-			continue
-		}
-		if start < i {
-			// The clauses that lead here are part of it now.
-			for n := len(t.candidates); n > 0 && t.candidates[n-1].weak && t.candidates[n-1].start >= cand.start; n-- {
-				t.candidates = t.candidates[:n-1]
-			}
-		}
-		t.firm = true
-		t.candidates = append(t.candidates, cand)
-	}
-	kept := t.candidates[:0]
-	for i := range t.candidates {
-		c := t.candidates[i]
-		from, to := trim(r.Text, int(c.start), int(c.end))
-		if to <= from {
-			continue
-		}
-		c.start, c.end = int32(from), int32(to)
-		c.products = f.products.find(r.Text, from, to, nil)
-		if len(c.products) == 0 {
-			// The product may stand elsewhere in the turn.
-			c.products = f.products.find(r.Text, 0, len(r.Text), nil)
-		}
-		kept = append(kept, c)
-	}
-	t.candidates = kept
+// leadsTo says whether two neighbours are one mention: they say the same, or the second asks about what the first judges
+// (这么贵，贵在哪里).
+func (d *decision) leadsTo(next *decision) bool {
+	return d.aspect == next.aspect && (d.kind == next.kind || d.kind == complaint && next.kind == question)
 }
 
-// asksAfter says whether next asks about what c judges.
-func (c *candidate) asksAfter(next *candidate) bool {
-	return !c.weak && c.kind == complaint && next.kind == question && c.aspect >= 0 && c.aspect == next.aspect && next.start-c.end <= 8
+// choose takes the likeliest class of each head, other than none, by the clause and, weighed, by the turn around it.
+func (d *decision) choose(clause, whole *scores, weight float32) {
+	pick := func(from, n int) int {
+		best, top := 0, float32(0)
+		for k := range n {
+			// Logarithms of probabilities but for a constant.
+			if v := clause[from+k] + float32(weight*whole[from+k]); k == 0 || v > top {
+				best, top = k, v
+			}
+		}
+		return best
+	}
+	d.kind, d.aspect, d.valuable = kind(pick(kindAt, int(kinds))), pick(aspectAt, maxAspects), pick(valuableAt, 2) == 0
 }
 
-// same says whether two neighbours are one mention.
-func (c *candidate) same(next *candidate, r *reader) bool {
-	if c.kind != next.kind || int(next.start)-int(c.end) > 8 {
-		return false
+// polarity of a mention follows its kind; where the kind leaves it open, the judgements in its words.
+func (d *decision) polarity() string {
+	switch {
+	case d.kind == complaint || d.kind == bug:
+		return schemas.Negative
+	case d.kind == praise:
+		return schemas.Positive
+	case d.bad-d.good > 0.7:
+		return schemas.Negative
+	case d.good-d.bad > 1.2:
+		return schemas.Positive
 	}
-	return c.aspect == next.aspect || c.aspect < 0 || next.aspect < 0
+	return schemas.NeutralPolarity
 }

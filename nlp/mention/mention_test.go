@@ -37,7 +37,11 @@ func finder(t testing.TB) *Finder {
 func find(f *Finder, text, shop string, context ...string) []schemas.TurnMention {
 	in := Input{Raw: text, Norm: textnorm.Normalise(text), Role: schemas.Customer, Shop: shop}
 	for _, c := range context {
-		in.Context = append(in.Context, textnorm.Normalise(c).Text)
+		role, text, ok := strings.Cut(c, ": ")
+		if !ok {
+			role, text = string(schemas.Agent), c
+		}
+		in.Context = append(in.Context, Utterance{schemas.Role(role), textnorm.Normalise(text).Text})
 	}
 	return f.Find(in)
 }
@@ -82,7 +86,7 @@ func TestRulings(t *testing.T) {
 	f("滚", "")
 	f("我等会再看看", "")
 	// Kinds.
-	f("这个充电要多久", "question/quality!")
+	f("这个充电要多久", "question/spec!")
 	f("保质期到什么时候", "question/spec!")
 	f("快递太慢了", "complaint/logistics!")
 	f("质量很满意", "praise/quality!")
@@ -155,6 +159,47 @@ func TestProducts(t *testing.T) {
 	f("洗衣机漏水", "白家", "小白洗衣机")
 	f("洗衣机漏水", "", "洗衣机X8")
 	f("X80太吵了", "安居", "")
+}
+
+// TestComparedProducts: the subject is the product that is judged, not the one it is compared with.
+func TestComparedProducts(t *testing.T) {
+	fd := finder(t)
+	f := func(text, want string) {
+		t.Helper()
+		ms := find(fd, text, "花漾")
+		if len(ms) == 0 || ms[len(ms)-1].Product != want {
+			t.Errorf("%q: got %+v, want product %q in the last one", text, ms, want)
+		}
+	}
+	f("为什么面膜B比面膜A贵了一百多块钱？", "面膜B")
+	f("跟面膜A比面膜B太贵了", "面膜B")
+	f("和面膜A相比，面膜B太硬了", "面膜B")
+	f("面膜A没有面膜B好用", "面膜A")
+	f("比起面膜B，面膜A太薄了", "面膜A")
+	f("面膜A不错，面膜B太硬了", "面膜B")
+	f("面膜A和面膜B有什么区别", "面膜A")
+	f("比面膜A贵太多了", "面膜A")
+}
+
+// TestProductFromContext: a product is taken from the turns before only where these leave no doubt.
+func TestProductFromContext(t *testing.T) {
+	fd := finder(t)
+	f := func(text, want string, context ...string) {
+		t.Helper()
+		ms := find(fd, text, "花漾", context...)
+		if len(ms) == 0 || ms[0].Product != want {
+			t.Errorf("%q after %q: got %+v, want product %q", text, context, ms, want)
+		}
+	}
+	f("太硬了", "面膜B", "agent: 您收到的面膜B用着怎么样")
+	f("这款用着不舒服，敷一会儿就往下掉，还有股怪味", "面膜B", "customer: 我买了面膜B", "agent: 好的亲，您说")
+	f("多少钱", "面膜A", "agent: 您看的是面膜A哦")
+	f("这个多少钱", "", "agent: 面膜A和面膜B都有货")
+	f("太硬了", "", "agent: 您收到的货怎么样")
+	f("太硬了", "面膜A", "customer: 面膜B先不说", "agent: 那面膜A呢")
+	f("面膜A太硬了", "面膜A", "agent: 您收到的面膜B用着怎么样")
+	f("快递太慢了，等了好几天都没有人给我打电话", "", "agent: 您收到的面膜B用着怎么样")
+	f("太硬了", "", "customer: 面膜B", "agent: 亲", "customer: 在吗", "agent: 在的", "agent: 您说")
 }
 
 func TestReadProducts(t *testing.T) {

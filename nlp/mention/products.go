@@ -7,10 +7,12 @@ import (
 	"io"
 	"os"
 	"strings"
+	"unicode/utf8"
 
 	"go.yaml.in/yaml/v3"
 
 	"github.com/tingke/tingke/nlp/cue"
+	"github.com/tingke/tingke/schemas"
 )
 
 // Product is an entry of the product dictionary.
@@ -93,33 +95,141 @@ func NewProducts(list []Product) (*Products, error) {
 	return p, nil
 }
 
-// find appends the values of the aliases in text[start:end].
-func (p *Products) find(text string, start, end int, dst []int32) []int32 {
+// found is an alias in a text.
+type found struct {
+	value      int32
+	start, end int32
+	standard   bool // what others are compared with: 比面膜A贵
+}
+
+// maxFound bounds the aliases taken from one text.
+const maxFound = 64
+
+// find appends the aliases in a normalised text, the longest at each place.
+func (p *Products) find(text string, dst []found) []found {
 	if p == nil || p.trie == nil {
 		return dst
 	}
-	for i := start; i < end; {
-		if v, to := p.trie.Longest(text[:end], i); v >= 0 {
-			dst = append(dst, v)
+	for i := 0; i < len(text) && len(dst) < maxFound; {
+		if v, to := p.trie.Longest(text, i); v >= 0 {
+			x := found{value: v, start: int32(i), end: int32(to)}
+			x.compare(text, dst)
+			dst = append(dst, x)
 			i = to
 			continue
 		}
 		i++
-		for i < end && text[i]&0xc0 == 0x80 {
+		for i < len(text) && text[i]&0xc0 == 0x80 {
 			i++
 		}
 	}
 	return dst
 }
 
-// pick gives the name of the first product found that the shop sells; where no shop is known, of the first at all.
-func (p *Products) pick(found []int32, shop string) string {
-	for _, v := range found {
-		for _, o := range p.owners[v] {
-			if shop == "" || o.Shop == "" || o.Shop == shop {
-				return o.Name
-			}
+// comparing words stand before what something is compared with.
+var comparing = []string{"比起", "相比", "相较于", "不如", "没有", "比", "跟", "和", "与", "同", "较"}
+
+// compare finds out whether x is only what others are compared with: 面膜B比面膜A贵, 跟面膜A比面膜B太贵了.
+func (x *found) compare(text string, earlier []found) {
+	before := strings.TrimRight(text[:x.start], " ")
+	for _, w := range comparing {
+		if !strings.HasSuffix(before, w) {
+			continue
+		}
+		if n := len(earlier); n > 0 && earlier[n-1].standard && strings.Trim(text[earlier[n-1].end:x.start], " ,") == w {
+			return // 跟面膜A比面膜B: the first one is the standard
+		}
+		x.standard = true
+		return
+	}
+}
+
+// name is the product that an alias means in a shop, of several the first one; "" when the shop sells none of them. Where
+// no shop is known, any does.
+func (p *Products) name(value int32, shop string) string {
+	for _, o := range p.owners[value] {
+		if shop == "" || o.Shop == "" || o.Shop == shop {
+			return o.Name
 		}
 	}
 	return ""
+}
+
+// subject is the product that text[start:end] is about: the first one that nothing is compared with, else the first.
+func (p *Products) subject(list []found, start, end int32, shop string) string {
+	first := ""
+	for _, x := range list {
+		if x.start < start || x.end > end {
+			continue
+		}
+		name := p.name(x.value, shop)
+		if name != "" && !x.standard {
+			return name
+		}
+		if first == "" {
+			first = name
+		}
+	}
+	return first
+}
+
+// only is the one product a text names; "" when it names several or none.
+func (p *Products) only(list []found, shop string) (name string, several bool) {
+	for _, x := range list {
+		switch n := p.name(x.value, shop); {
+		case n == "" || n == name:
+		case name == "":
+			name = n
+		default:
+			return "", true
+		}
+	}
+	return name, false
+}
+
+// pronouns stand for a product that was named before.
+var pronouns = []string{"这款", "那款", "这个", "那个", "这件", "那件", "这台", "那台", "这种", "该款", "此款", "这双", "这条", "这瓶", "这盒", "这套", "它"}
+
+// elided is how many characters a turn may have that leaves its product out: 太硬了, 多少钱.
+const elided = 12
+
+// product is the one a mention is about: named in it, else elsewhere in the turn, else in the turns before where these
+// leave no doubt: the nearest of them that names products names one, and the turn points at it or is short and of an aspect
+// that products have.
+func (f *Finder) product(d *decision, t *Text, in Input, before []*Said) string {
+	if f.products == nil {
+		return ""
+	}
+	if name := f.products.subject(t.products, d.start, d.end, in.Shop); name != "" {
+		return name
+	}
+	if name := f.products.subject(t.products, 0, int32(len(in.Norm.Text)), in.Shop); name != "" {
+		return name
+	}
+	if !pointsBack(in.Norm.Text) && (utf8.RuneCountInString(in.Norm.Text) > elided || !ofProducts(schemas.Aspects[d.aspect])) {
+		return ""
+	}
+	for i := len(before) - 1; i >= 0; i-- {
+		if name, several := f.products.only(before[i].products, in.Shop); name != "" || several {
+			return name
+		}
+	}
+	return ""
+}
+
+func pointsBack(text string) bool {
+	for _, w := range pronouns {
+		if strings.Contains(text, w) {
+			return true
+		}
+	}
+	return false
+}
+
+func ofProducts(aspect string) bool {
+	switch aspect {
+	case schemas.AspectQuality, schemas.AspectSpec, schemas.AspectPrice, schemas.AspectStock, schemas.AspectFunction, schemas.AspectPackaging:
+		return true
+	}
+	return false
 }

@@ -1,38 +1,43 @@
 package mention
 
-import "github.com/tingke/tingke/nlp/cue"
+import (
+	"unicode/utf8"
+
+	"github.com/tingke/tingke/nlp/cue"
+	"github.com/tingke/tingke/schemas"
+)
 
 const maxAspects = 12
 
 // Text is what a turn says on its own. It is immutable and free to be shared and cached.
 type Text struct {
-	candidates []candidate
-	firm       bool                // some candidate is not weak
-	aspects    [maxAspects]float32 // over the whole turn
+	scores     scores // of the turn
+	start, end int32  // without the marks around it; empty when there is nothing to judge
+	// parts are its clauses where there are several.
+	parts    []part
+	products []found
+	good     float32 // judgements
+	bad      float32
 }
 
-// aspectNamed is the evidence at which an aspect counts as named.
-const aspectNamed = 0.9
-
-// about is the aspect the turn speaks of most, or -1.
-func (t *Text) about() int {
-	return strongest(&t.aspects, aspectNamed)
-}
-
-func strongest(a *[maxAspects]float32, least float32) int {
-	best := -1
-	for i, v := range a {
-		if v >= least && (best < 0 || v > a[best]) {
-			best = i
-		}
-	}
-	return best
+// part is a clause: offsets are bytes of the normalised text.
+type part struct {
+	scores     scores
+	start, end int32
+	clause     int32 // of the reading
+	good, bad  float32
 }
 
 // reader is scratch space.
 type reader struct {
 	cue.Reading
-	clauses []clause
+	clauses   []clause
+	parts     []part
+	keys      []uint64
+	evidence  [DenseCount]float32
+	judged    []scores
+	nothing   []float64
+	decisions []decision
 }
 
 // clause is the evidence of one clause.
@@ -55,27 +60,106 @@ type clause struct {
 	cause      bool    // asks for cause or remedy
 	content    int32   // characters outside formulas and acknowledgements
 	digits     bool
-
-	kind   kind // -1: none
-	aspect int  // -1: none
 }
+
+// read finds the cues of a normalised text and splits it into parts.
+func (f *Finder) read(norm string, r *reader) {
+	f.lex.Read(norm, &r.Reading)
+	f.collect(r)
+	r.parts = r.parts[:0]
+	for i := range r.clauses {
+		c := &r.clauses[i]
+		f.split(r, int32(i), c.start, c.end)
+	}
+}
+
+// longClause is how many characters a clause may have before it is split where a connective begins the next thought:
+// speech recognition writes no punctuation, chats often little.
+const (
+	longClause  = 24
+	shortestCut = 8
+)
+
+// split appends the parts of a clause.
+func (f *Finder) split(r *reader, clause, start, end int32) {
+	put := func(start, end int32) {
+		from, to := trim(r.Text, int(start), int(end))
+		if from < to {
+			c := &r.clauses[clause]
+			r.parts = append(r.parts, part{start: int32(from), end: int32(to), clause: clause, good: c.pos, bad: c.bad})
+		}
+	}
+	if int(end-start) > longClause { // fewer bytes are fewer characters
+		left := utf8.RuneCountInString(r.Text[start:end])
+		n := 0
+		for i := start; left > longClause && i < end; {
+			if n >= shortestCut && left-n >= shortestCut {
+				if v, _ := connectives.Longest(r.Text[:end], int(i)); v >= 0 {
+					put(start, i)
+					start, left, n = i, left-n, 0
+				}
+			}
+			_, w := utf8.DecodeRuneInString(r.Text[i:end])
+			i += int32(w)
+			n++
+		}
+	}
+	put(start, end)
+}
+
+// connectives begin another thought.
+var connectives = func() *cue.Trie {
+	texts := map[string]int32{}
+	for i, w := range []string{
+		"然后", "但是", "可是", "不过", "而且", "另外", "还有就是", "所以", "因为", "结果", "并且", "就是说", "只不过", "只是", "要不然", "顺便", "同时", "除了", "虽然",
+	} {
+		texts[w] = int32(i)
+	}
+	return cue.NewTrie(texts)
+}()
 
 // Text reads a normalised text.
 func (f *Finder) Text(norm string) *Text {
 	r := f.pool.Get().(*reader)
 	defer f.pool.Put(r)
-	f.lex.Read(norm, &r.Reading)
-	f.collect(r)
+	f.read(norm, r)
 	t := new(Text)
-	for i := range r.clauses {
-		c := &r.clauses[i]
-		for a, v := range c.aspects {
-			t.aspects[a] += v
-		}
-		c.decide()
+	if len(r.parts) == 0 {
+		return t
 	}
-	f.join(r, t)
+	t.start, t.end = r.parts[0].start, r.parts[len(r.parts)-1].end
+	r.turn(&sink{model: f.model, scores: &t.scores})
+	for i := range r.clauses {
+		t.good, t.bad = t.good+r.clauses[i].pos, t.bad+r.clauses[i].bad
+	}
+	if len(r.parts) > 1 {
+		var around scores
+		r.around(&sink{model: f.model, scores: &around})
+		t.parts = append([]part(nil), r.parts...)
+		for i := range t.parts {
+			p := &t.parts[i]
+			p.scores = around
+			r.part(&sink{model: f.model, scores: &p.scores}, p)
+		}
+	}
+	t.products = f.products.find(norm, nil)
 	return t
+}
+
+// Said is what a turn adds to the turns after it. It is immutable and free to be shared and cached, apart by role.
+type Said struct {
+	scores   scores // as the last turn before
+	products []found
+}
+
+// Said reads a turn of the context.
+func (f *Finder) Said(norm string, role schemas.Role) *Said {
+	r := f.pool.Get().(*reader)
+	defer f.pool.Put(r)
+	s := new(Said)
+	r.before(&sink{model: f.model, scores: &s.scores}, norm, role, 0)
+	s.products = f.products.find(norm, nil)
+	return s
 }
 
 // negationReach is how many characters may lie between a negation and the judgement it reverses.
