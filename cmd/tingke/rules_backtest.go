@@ -92,6 +92,7 @@ type backtesting struct {
 	draft   rules.Source
 	use     *rulestore.InUse
 	packs   *rulestore.Store
+	base    *analyse.Analyser // the one in use
 }
 
 // files compares over transcripts; what is in use comes from the store where there is one.
@@ -156,14 +157,24 @@ func (b *backtesting) load(ctx context.Context, s *store) (err error) {
 		if b.packs, err = rulestore.New(nil, b.app.config.Rules.Packs, loadRules); err != nil {
 			return &exitError{exitUsage, err}
 		}
-		b.use, err = b.packs.Configured()
+		if b.use, err = b.packs.Configured(); err != nil {
+			return err
+		}
+		b.base, err = b.app.newAnalyser(nil)
 		return err
 	}
 	if b.packs, err = b.app.ruleStore(s); err != nil {
 		return err
 	}
-	b.use, err = b.app.rulesInUse(ctx, s)
-	return err
+	if b.use, err = b.app.rulesInUse(ctx, s); err != nil {
+		return err
+	}
+	inUse, err := b.app.currentAnalyser(ctx, s, nil, nil)
+	if err != nil {
+		return err
+	}
+	b.base = inUse.InUse()
+	return nil
 }
 
 func (b *backtesting) run(ctx context.Context, total int, next func(context.Context) (backtest.Session, bool, error)) error {
@@ -176,12 +187,7 @@ func (b *backtesting) run(ctx context.Context, total int, next func(context.Cont
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	features, err := b.app.newNLP()
-	if err != nil {
-		return err
-	}
-	defer features.Close()
-	o := backtest.Options{Pack: id, Live: b.use.Set, Draft: draft, Features: analyse.Featuriser(features), Samples: b.samples, Zone: b.zone}
+	o := backtest.Options{Pack: id, Live: b.use.Set, Draft: draft, Base: b.base, Samples: b.samples, Zone: b.zone}
 	if b.app.terminal() {
 		o.Progress = func(done int) { fmt.Fprintf(b.app.err, "\r%d of %d sessions judged ", done, total) }
 	}

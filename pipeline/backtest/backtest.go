@@ -37,7 +37,8 @@ type Options struct {
 	Pack string
 	// Live are the rules in use, Draft the same with the draft in the place of its pack.
 	Live, Draft *rules.Set
-	Features    analyse.Featuriser
+	// Base is the analyser in use; its language stages and its opinions are used with both.
+	Base *analyse.Analyser
 	// Samples bounds the sessions shown of each rule that fire newly, and that fire no more; 0 = 5.
 	Samples int
 	// Workers is the number of goroutines; 0 = one a processor.
@@ -53,8 +54,8 @@ const chunk = 256
 
 // Run reads sessions from next until it says false, and compares. An error of next ends it.
 func Run(ctx context.Context, o Options, next func(context.Context) (Session, bool, error)) (*Report, error) {
-	if o.Live == nil || o.Draft == nil || o.Features == nil {
-		return nil, errors.New("backtest: both rule sets and the features are needed")
+	if o.Live == nil || o.Draft == nil || o.Base == nil {
+		return nil, errors.New("backtest: both rule sets and the analyser in use are needed")
 	}
 	if o.Samples <= 0 {
 		o.Samples = 5
@@ -118,16 +119,10 @@ func (o once) Features(*schemas.Transcript) *schemas.Features { return o.f }
 func (o once) ModelVersion() string                           { return o.version }
 
 func compare(o *Options, s *Session) compared {
-	// A defect of the models must not end the run: the analysis notes it, as it does for stored sessions.
-	var f *schemas.Features
-	func() {
-		defer func() { _ = recover() }()
-		f = o.Features.Features(s.Transcript)
-	}()
-	made := once{f, o.Features.ModelVersion()}
+	base := o.Base.WithFeatures(once{o.Base.Features(s.Transcript), o.Base.ModelVersion()})
 	return compared{
-		live:      analyse.New(made, o.Live, nil).Analyse(s.Transcript),
-		draft:     analyse.New(made, o.Draft, nil).Analyse(s.Transcript),
+		live:      base.WithRules(o.Live).Analyse(s.Transcript),
+		draft:     base.WithRules(o.Draft).Analyse(s.Transcript),
 		decisions: s.Decisions,
 	}
 }
