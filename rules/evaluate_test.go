@@ -100,6 +100,12 @@ func TestConditions(t *testing.T) {
 	f("trigger: {in: {role: agent}, keyword: [退款]}\nforbid: {in: {role: agent, before: 1}, keyword: [不能]}", "fail", "客服: 不能退", "客服: 可以退款")
 	f("trigger: {in: {role: agent}, keyword: [退款]}\nforbid: {in: {role: agent, around: 1}, keyword: [不能]}", "pass", "客服: 不能退", "客服: 好", "客服: 退款不能马上到")
 	f("trigger: {in: {role: agent}, keyword: [退款]}\nforbid: {in: {role: agent, same_turn: true}, keyword: [不能]}", "fail", "客服: 退款不能马上到")
+	f("forbid: {in: {role: agent, turns: 2}, keyword: [甲]}", "present", "客服: 乙", "客户: 甲", "客服: 甲")
+	f("forbid: {in: {role: agent, turns: 2..3}, keyword: [甲]}", "absent", "客服: 甲", "客服: 乙", "客服: 乙", "客服: 甲")
+	f("forbid: {in: {role: agent, turns: 2..-1}, keyword: [甲]}", "present", "客服: 乙", "客服: 乙", "客服: 甲")
+	f("forbid: {in: {role: agent, turns: -2..-1}, keyword: [甲]}", "absent", "客服: 甲", "客服: 乙", "客服: 乙")
+	f("forbid: {in: {role: agent, turns: -9..1}, keyword: [甲]}", "present", "客服: 甲", "客服: 乙")
+	f("expect: {in: {role: agent, turns: 2..3}, keyword: [甲]}", "na", "客服: 甲")
 	// logic
 	f("forbid: {all: [{keyword: [甲]}, {keyword: [乙]}]}", "present", "客服: 甲", "客服: 乙")
 	f("forbid: {in_turn: true, all: [{keyword: [甲]}, {keyword: [乙]}]}", "absent", "客服: 甲", "客服: 乙")

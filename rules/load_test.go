@@ -55,6 +55,8 @@ func TestLoadReportsEveryErrorWithItsPlace(t *testing.T) {
 	f(oneRule("    forbid: {in: {after: 3}, keyword: [a]}\n"), "there is no hit to count from here")
 	f(oneRule("    forbid: {in: {first: 2, last: 3}, keyword: [a]}\n"), "in has two ranges")
 	f(oneRule("    forbid: {in: {first: soon}, keyword: [a]}\n"), `in.first must be a time span: "soon" (such as 30s`)
+	f(oneRule("    forbid: {in: {turns: 0..3}, keyword: [a]}\n"), "in.turns must be turns from 1")
+	f(oneRule("    forbid: {in: {turns: 5..3}, keyword: [a]}\n"), "ends before it begins")
 	f(oneRule("    forbid: {regex: '(a'}\n"), "invalid regular expression")
 	f(oneRule("    forbid: {regex: '(?=a)b'}\n"), "RE2")
 	f(oneRule("    forbid: {regex: 'a*'}\n"), "matches the empty text")

@@ -3,6 +3,7 @@ package rules
 import (
 	"fmt"
 	"sort"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -58,6 +59,7 @@ const (
 	whereAll where = iota
 	whereFirst
 	whereLast
+	whereTurns
 	whereAfter
 	whereBefore
 	whereAround
@@ -73,7 +75,12 @@ type span struct {
 	n     int   // turns of the roles; -1 for all
 	ms    int64 // time instead of turns, -1 where turns count
 	same  bool  // the anchor's own turn too
+	// from and to are the first and last turn of whereTurns, from 1; below 0 they count from the end, -1 is the last.
+	from, to int
 }
+
+// fromEnd says that a range of turns is known only when the session is closed.
+func (s *span) fromEnd() bool { return s.from < 0 || s.to < -1 }
 
 // chinese says which turns were searched, for the reason of an absence.
 func (s *span) chinese() string {
@@ -90,6 +97,8 @@ func (s *span) chinese() string {
 		return who + "最初" + amount
 	case whereLast:
 		return who + "最后" + amount
+	case whereTurns:
+		return fmt.Sprintf("%s第%d至%d句", who, s.from, s.to)
 	case whereAfter:
 		if s.n < 0 && s.ms < 0 {
 			return "其后" + who + "的话"
@@ -140,6 +149,8 @@ func (s *span) english() string {
 		text += ", first " + amount
 	case whereLast:
 		text += ", last " + amount
+	case whereTurns:
+		text += fmt.Sprintf(", turns %d to %d of them", s.from, s.to)
 	case whereAfter:
 		text += ", " + amount + " after the hit"
 	case whereBefore:
@@ -159,7 +170,7 @@ func (s *span) english() string {
 
 // parseSpan reads `in`. anchored says whether the condition has a hit to be relative to.
 func (d *decoder) parseSpan(n *yaml.Node, anchored bool) *span {
-	f, ok := d.mapping(n, "in", "role", "first", "last", "after", "before", "around", "same_turn")
+	f, ok := d.mapping(n, "in", "role", "first", "last", "turns", "after", "before", "around", "same_turn")
 	if !ok {
 		return nil
 	}
@@ -191,6 +202,13 @@ func (d *decoder) parseSpan(n *yaml.Node, anchored bool) *span {
 			d.errorf(v, "a number of turns such as 2, or a time span such as 30s", "in.%s is empty", key)
 		}
 	}
+	if v := f.get("turns"); v != nil {
+		if s.where != whereAll {
+			d.errorf(f.key("turns"), "nest two conditions to combine ranges", "in has two ranges")
+		}
+		s.where = whereTurns
+		s.from, s.to = d.turnRange(v)
+	}
 	if v := f.get("same_turn"); v != nil {
 		s.same = d.boolean(v, "in.same_turn", false)
 		if s.same && !anchored {
@@ -203,6 +221,24 @@ func (d *decoder) parseSpan(n *yaml.Node, anchored bool) *span {
 		}
 	}
 	return s
+}
+
+// turnRange reads 3..5, 3..-1 (from the third on), -3..-1 (the last three) or 2 (the second).
+func (d *decoder) turnRange(n *yaml.Node) (from, to int) {
+	a, b, two := strings.Cut(d.str(n, "in.turns"), "..")
+	if !two {
+		b = a
+	}
+	from, err := strconv.Atoi(strings.TrimSpace(a))
+	to, err2 := strconv.Atoi(strings.TrimSpace(b))
+	switch {
+	case err != nil || err2 != nil || from == 0 || to == 0 || max(from, to) > schemas.MaxTurns || min(from, to) < -schemas.MaxTurns:
+		d.errorf(n, "3..5, 3..-1 from the third on, -3..-1 the last three", "in.turns must be turns from 1, or below 0 from the end")
+		return 1, -1
+	case (from > 0) == (to > 0) && from > to:
+		d.errorf(n, "", "in.turns ends before it begins")
+	}
+	return from, to
 }
 
 func isCount(s string) bool {
@@ -315,6 +351,22 @@ func (e *evaluation) narrow(s *span, in scope, anchor *hit) (out scope, open boo
 			k++
 		}
 		base.turns = t[:k]
+		return base, false, ""
+	case whereTurns:
+		if s.fromEnd() && !e.closed {
+			return base, true, ""
+		}
+		from, to := s.from-1, s.to
+		if s.from < 0 {
+			from = len(t) + s.from
+		}
+		if s.to < 0 {
+			to = len(t) + s.to + 1
+		} else if to <= len(t) {
+			base.complete = true
+		}
+		from, to = min(max(from, 0), len(t)), min(max(to, 0), len(t))
+		base.turns = t[from:max(from, to)]
 		return base, false, ""
 	case whereLast:
 		if !e.closed {

@@ -148,6 +148,11 @@ func (c *condition) early(complete bool) (yes, no bool) {
 		switch c.in.where {
 		case whereLast:
 			return false, false
+		case whereTurns:
+			if c.in.fromEnd() {
+				return false, false
+			}
+			complete = complete || c.in.to > 0
 		case whereFirst, whereBefore, whereSame:
 			complete = true
 		case whereAfter, whereAround:
