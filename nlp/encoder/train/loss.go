@@ -115,23 +115,21 @@ func groupLoss(texts []*text, group []int, scale, weight float32) float32 {
 
 // thresholdLoss pulls texts of one group above a cosine and pushes all others below it: binary cross-entropy of
 // scale (cos - threshold) over all couples of the batch (SigLIP, Zhai et al. 2023, with a fixed bias). One threshold for
-// all sources makes one granularity of clusters. Couples of a group weigh as much as all others together times balance.
+// all sources makes one granularity of clusters. Couples of a
+// group weigh 1 together, each other couple balance / texts.
 func thresholdLoss(texts []*text, group []int, scale, threshold, balance, weight float32) float32 {
 	n := len(texts)
-	var positives, negatives float32
+	var positives float32
 	for i := range n {
 		for j := i + 1; j < n; j++ {
 			if group[i] == group[j] {
 				positives++
-			} else {
-				negatives++
 			}
 		}
 	}
-	if positives == 0 {
+	if positives == 0 || weight == 0 {
 		return 0
 	}
-	anchors := float32(n)
 	var total float32
 	for i := range n {
 		for j := i + 1; j < n; j++ {
@@ -143,13 +141,13 @@ func thresholdLoss(texts []*text, group []int, scale, threshold, balance, weight
 				total += w * float32(math.Log1p(math.Exp(-math.Abs(z)))+max(-z, 0))
 				g = -w * float32(p)
 			} else {
-				w = balance / anchors
+				w = balance / float32(n)
 				p := 1 / (1 + math.Exp(-z))
 				total += w * float32(math.Log1p(math.Exp(-math.Abs(z)))+max(z, 0))
 				g = w * float32(p)
 			}
 			g *= scale * weight
-			if g > 1e-6 || g < -1e-6 {
+			if g > 1e-6 || g < -1e-6 { // the rest moves nothing, and there is much of it
 				axpy(texts[i].grad, g, texts[j].unit)
 				axpy(texts[j].grad, g, texts[i].unit)
 			}

@@ -43,8 +43,10 @@ type Options struct {
 	RankWeight, GroupWeight, ClassWeight float32
 	// CleanAfter is the number of epochs after which texts are left out whose class is not among the CleanRank nearest.
 	CleanAfter, CleanRank int
-	// Threshold, where positive, replaces the softmax losses by one with this fixed threshold.
-	Threshold, Balance, ClassBalance float32
+	// The cosine that is to part texts of one group from others is Threshold for every source, so that one granularity
+	// suits them all; this loss has its scale and weight, and what couples of different groups weigh in it.
+	Threshold, ThresholdScale, ThresholdWeight float32
+	Balance, ClassBalance                      float32
 	// Log is told of each epoch; nil for nobody.
 	Log func(line string)
 }
@@ -55,6 +57,7 @@ func Defaults() Options {
 		Seed: 1, Dim: 192, Epochs: 6, Average: 3, Rate: 0.02, Drop: 0.2,
 		Ngrams: encoder.NgramKinds{Order: 2}, MinCount: 3, MaxNgrams: 18_000, NgramScale: 0.7, Batch: 128,
 		RankScale: 20, GroupScale: 20, ClassScale: 10, RankWeight: 0.3, GroupWeight: 1, ClassWeight: 1,
+		Threshold: 0.65, ThresholdScale: 14, ThresholdWeight: 0.5, Balance: 0.5, ClassBalance: 0.1,
 	}
 }
 
@@ -256,10 +259,9 @@ func (t *trainer) learnPairs(pairs []Pair, g *groups) (texts []*text, loss float
 		group = append(group, g.of(p.A), g.of(p.B))
 	}
 	loss = rankLoss(a, b, same, t.o.RankScale, t.o.RankWeight)
-	if t.o.Threshold > 0 {
-		return texts, loss + thresholdLoss(texts, group, t.o.GroupScale, t.o.Threshold, t.o.Balance, t.o.GroupWeight)
-	}
-	return texts, loss + groupLoss(texts, group, t.o.GroupScale, t.o.GroupWeight)
+	loss += groupLoss(texts, group, t.o.GroupScale, t.o.GroupWeight)
+	loss += thresholdLoss(texts, group, t.o.ThresholdScale, t.o.Threshold, t.o.Balance, t.o.ThresholdWeight)
+	return texts, loss
 }
 
 func (t *trainer) learnClasses(rows []Labelled, id map[string]int) (texts []*text, loss float32) {
@@ -268,10 +270,9 @@ func (t *trainer) learnClasses(rows []Labelled, id map[string]int) (texts []*tex
 		texts = append(texts, t.forward(i, r.Text))
 		group = append(group, id[r.Class])
 	}
-	if t.o.Threshold > 0 {
-		return texts, thresholdLoss(texts, group, t.o.GroupScale, t.o.Threshold, t.o.ClassBalance, t.o.ClassWeight)
-	}
-	return texts, groupLoss(texts, group, t.o.ClassScale, t.o.ClassWeight)
+	loss = groupLoss(texts, group, t.o.ClassScale, t.o.ClassWeight)
+	loss += thresholdLoss(texts, group, t.o.ThresholdScale, t.o.Threshold, t.o.ClassBalance, t.o.ThresholdWeight)
+	return texts, loss
 }
 
 // clean leaves out texts whose class is not among the CleanRank whose centres are nearest: its label is likely wrong. A

@@ -280,5 +280,6 @@ func TestGradients(t *testing.T) {
 	f("rank", func() float32 {
 		return rankLoss(texts[:3], texts[3:], []bool{true, false, true}, 3, 1)
 	})
+	f("threshold", func() float32 { return thresholdLoss(texts, []int{1, 2, 1, 1, 2, 3}, 3, 0.4, 0.5, 1) })
 	f("group", func() float32 { return groupLoss(texts, []int{1, 2, 1, 1, 2, 3}, 3, 1) })
 }
