@@ -29,6 +29,8 @@ type decoder struct {
 	// inClause says that the condition being read is evaluated clause by clause, speaker whose turns it looks at.
 	inClause bool
 	speaker  roleMask
+	// note hears of every set of keys and of values that is read, for the test that holds the JSON Schema to the decoder.
+	note func(what string, known []string)
 }
 
 // place is where a value stands in the text of its pack: line and column from 1, bytes [start, end).
@@ -134,6 +136,9 @@ func kindName(n *yaml.Node) string {
 
 // mapping reads a mapping whose keys must be among known.
 func (d *decoder) mapping(n *yaml.Node, what string, known ...string) (fields, bool) {
+	if d.note != nil {
+		d.note("keys of "+what, known)
+	}
 	f, ok := d.openMapping(n, what)
 	if !ok {
 		return f, false
@@ -224,6 +229,9 @@ func (d *decoder) strs(n *yaml.Node, what string) []string {
 
 // oneOf reads a text that must be among known.
 func (d *decoder) oneOf(n *yaml.Node, what string, known ...string) string {
+	if d.note != nil {
+		d.note("values of "+what, known)
+	}
 	s := d.str(n, what)
 	if n == nil || s == "" {
 		return s

@@ -15,6 +15,8 @@ type Options struct {
 	// Encoder makes the vectors that the operator similar compares. Without one such rules are na, with the reason
 	// "no_encoder".
 	Encoder Encoder
+
+	note func(what string, known []string)
 }
 
 // Set is a compiled group of packs. It is immutable and safe for concurrent use.
@@ -74,7 +76,7 @@ func LoadWith(o Options, sources ...Source) (*Set, error) {
 			probs = append(probs, Problem{File: src.name, Severity: SeverityError, Message: fmt.Sprintf("the pack has %d bytes, more than %d", len(text), maxPackBytes)})
 			continue
 		}
-		d := &decoder{file: src.name, fold: o.Normalise, words: table, encoder: o.Encoder}
+		d := &decoder{file: src.name, fold: o.Normalise, words: table, encoder: o.Encoder, note: o.note}
 		p := d.readPack(text)
 		if p != nil {
 			if other, ok := packFiles[p.id]; ok && p.id != "" {
