@@ -84,6 +84,15 @@ func Version() string {
 	return version + "-" + m.Meta().Data
 }
 
+// Meta says what the built-in model is, where it comes from, and what was measured when it was made.
+func Meta() (linear.Meta, error) {
+	m, err := builtIn()
+	if err != nil {
+		return linear.Meta{}, err
+	}
+	return m.Meta(), nil
+}
+
 // Input is one turn.
 type Input struct {
 	Raw     string           // the masked text that offsets refer to

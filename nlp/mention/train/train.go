@@ -193,25 +193,38 @@ func Rows(rows []data.Row, set string) (out []Row, refused []string, err error) 
 		if n := len(x.Context); n > mention.ContextTurns {
 			x.Context = x.Context[n-mention.ContextTurns:]
 		}
-		from := 0
 		for _, m := range r.Mentions {
 			if !slices.Contains(heads[0].Classes, m.Kind) || !slices.Contains(heads[1].Classes, m.Aspect) {
 				errs = append(errs, fmt.Errorf("row %d (%s): mention of kind %q and aspect %q", i+1, r.ID, m.Kind, m.Aspect))
-				continue
 			}
-			l := mention.Labelled{Kind: m.Kind, Aspect: m.Aspect, Valuable: m.Valuable}
-			text := textnorm.Normalise(m.Text).Text
-			if at := strings.Index(x.Norm[from:], text); at >= 0 {
-				l.Start, l.End = from+at, from+at+len(text)
-				from = l.End
-			} else if at := strings.Index(x.Norm, text); at >= 0 {
-				l.Start, l.End = at, at+len(text)
-			}
-			x.Marked = append(x.Marked, l)
 		}
+		x.Marked = place(x.Norm, r.Mentions, func(s string) string { return textnorm.Normalise(s).Text })
 		out = append(out, x)
 	}
 	return out, refused, errors.Join(errs...)
+}
+
+// Marked gives the mentions of a row their places in its text.
+func Marked(text string, list []data.Mention) []mention.Labelled {
+	return place(text, list, func(s string) string { return s })
+}
+
+// place finds each mention after the one before it, else anywhere; what is not there has no place.
+func place(text string, list []data.Mention, form func(string) string) []mention.Labelled {
+	var out []mention.Labelled
+	from := 0
+	for _, m := range list {
+		l := mention.Labelled{Kind: m.Kind, Aspect: m.Aspect, Valuable: m.Valuable}
+		part := form(m.Text)
+		if at := strings.Index(text[from:], part); at >= 0 {
+			l.Start, l.End = from+at, from+at+len(part)
+			from = l.End
+		} else if at := strings.Index(text, part); at >= 0 {
+			l.Start, l.End = at, at+len(part)
+		}
+		out = append(out, l)
+	}
+	return out
 }
 
 // foldBlock is how many rows in a row share a fold: neighbours were often written together and are alike.
