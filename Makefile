@@ -68,6 +68,11 @@ lint: deps ## gofmt, go vet, staticcheck
 	go vet ./... && go vet -tags kill ./cmd/tingke
 	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
+DATA ?= ../shared
+.PHONY: models
+models: build ## train every model again, with the data of DATA (../shared) where it is there
+	bin/tingke train emotion $(if $(wildcard $(DATA)),--data $(DATA)) -o nlp/models/emotion.bin
+
 .PHONY: bench
 bench: build ## the pipeline against its floor
 	bin/tingke bench pipeline --json

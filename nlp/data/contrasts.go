@@ -16,7 +16,7 @@ var contrastsFile string
 func Contrasts() ([]Row, error) { return parseContrasts(contrastsFile) }
 
 // maxVariants bounds the rows of one pattern.
-const maxVariants = 24
+const maxVariants = 40
 
 // parseContrasts reads lines of three kinds, beside # comments and blank ones:
 //
@@ -24,13 +24,13 @@ const maxVariants = 24
 //	[48] customer annoyed negative: {真|可真}$word，$bad      a pattern; the number of rows in brackets may be left out
 //	customer grateful positive < agent: 还有别的吗 : 没了，谢谢   with the turn before
 //
-// A pattern stands for all ways to choose from its lists and alternatives; of these at most 24, or the number in brackets, are
+// A pattern stands for all ways to choose from its lists and alternatives; of these at most 40, or the number in brackets, are
 // taken, evenly and in an order its text decides. An emotion of - leaves the emotion open, and so does a polarity of -.
 func parseContrasts(text string) ([]Row, error) {
 	lists := map[string][]string{}
 	var rows []Row
 	var errs []string
-	seen := map[string]bool{}
+	seen := map[string]string{}
 	for n, line := range strings.Split(text, "\n") {
 		line = strings.TrimSpace(line)
 		bad := func(format string, a ...any) {
@@ -87,9 +87,14 @@ func parseContrasts(text string) ([]Row, error) {
 				}
 				r.Context = []string{b[i%len(b)]}
 			}
-			if key := fmt.Sprint(r.Role, r.Context, r.Text); !seen[key] {
-				seen[key] = true
+			key, label := fmt.Sprint(r.Role, r.Context, r.Text), r.Emotion+"/"+r.Polarity
+			switch seen[key] {
+			case "":
+				seen[key] = label
 				rows = append(rows, r)
+			case label:
+			default:
+				bad("%q is %s here and %s above", r.Text, label, seen[key])
 			}
 		}
 	}

@@ -22,13 +22,24 @@ func (s *Scorer) ScoreText(t *Text, role schemas.Role, ctx []Turn) Result {
 	if len(ctx) > ContextTurns {
 		ctx = ctx[len(ctx)-ContextTurns:]
 	}
+	raw := s.weigh(t, role, ctx)
+	r := finish(t, role, raw)
+	if s.model == nil {
+		r.label(raw)
+		return r
+	}
+	return s.judge(t, role, last(ctx, role), &raw, &r)
+}
+
+// weigh gives the hand-weighted raw scores of a turn.
+func (s *Scorer) weigh(t *Text, role schemas.Role, ctx []Turn) [schemas.EmotionCount]float32 {
 	raw := t.feelings
 	if role == schemas.Customer {
 		s.customer(t, ctx, &raw)
 	} else {
 		s.agent(t, ctx, &raw)
 	}
-	return finish(t, role, raw)
+	return raw
 }
 
 // last gives the last turn of the context when the other side spoke it.
@@ -199,17 +210,26 @@ func finish(t *Text, role schemas.Role, raw [schemas.EmotionCount]float32) Resul
 			r.Emotion = schemas.Emotion(e)
 		}
 	}
-	r.Polarity = polarity(t, role, &r)
+	r.setPolarity(polarity(t, role, &r))
+	return r
+}
+
+func (r *Result) setPolarity(p float32) {
+	r.Polarity = p
 	switch {
-	case r.Polarity > DeadZone:
+	case p > DeadZone:
 		r.PolarityClass = schemas.Positive
-	case r.Polarity < -DeadZone:
+	case p < -DeadZone:
 		r.PolarityClass = schemas.Negative
 	default:
 		r.PolarityClass = schemas.NeutralPolarity
 	}
+}
+
+// label lists the emotions of a hand-weighted turn.
+func (r *Result) label(raw [schemas.EmotionCount]float32) {
 	if r.Emotion == schemas.Neutral {
-		return r
+		return
 	}
 	r.Labels = append(r.Labels, schemas.EmotionLabel{Label: r.Emotion, Intensity: intensity(raw[r.Emotion])})
 	for e := schemas.Emotion(0); e < schemas.Neutral; e++ {
@@ -217,6 +237,10 @@ func finish(t *Text, role schemas.Role, raw [schemas.EmotionCount]float32) Resul
 			r.Labels = append(r.Labels, schemas.EmotionLabel{Label: e, Intensity: intensity(raw[e])})
 		}
 	}
+	r.sortLabels()
+}
+
+func (r *Result) sortLabels() {
 	slices.SortStableFunc(r.Labels[1:], func(a, b schemas.EmotionLabel) int {
 		switch {
 		case a.Intensity > b.Intensity:
@@ -226,7 +250,6 @@ func finish(t *Text, role schemas.Role, raw [schemas.EmotionCount]float32) Resul
 		}
 		return 0
 	})
-	return r
 }
 
 // intensity maps a raw score to 0..1: the weight at which an emotion just beats neutral is about .4.

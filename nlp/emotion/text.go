@@ -24,6 +24,10 @@ type Text struct {
 	clauses         int16
 	bangs, asks     int16
 	flags           flags
+
+	// What the model makes of the text: of the turn itself, of its tags when an agent speaks, and of it as the turn before
+	// one of the other side.
+	self, agentSide, asBefore part
 }
 
 // Thanks says whether the text holds words of thanks that it does not take back.
@@ -56,29 +60,63 @@ const (
 	fLoneMark // nothing but question or exclamation marks
 	fCond
 	fThanksTail // a bare 谢谢 behind everything else
+
+	flagCount = iota
 )
 
 // negationReach is how many characters may lie between a negation and what it reverses.
 const negationReach = 4
 
+// scratch is what reading a text needs for a moment.
+type scratch struct {
+	reading cue.Reading
+	keys    keyed
+}
+
 // Text reads the normalised text of a turn.
 func (s *Scorer) Text(norm string) *Text {
-	r := s.pool.Get().(*cue.Reading)
-	defer s.pool.Put(r)
-	s.lex.Read(norm, r)
-	t := &Text{runes: int32(r.Runes), clauses: int16(min(len(r.Clauses), 1<<14))}
-	w := walker{s: s, r: r, t: t}
-	w.marks()
-	w.constructions()
-	w.content()
+	x := s.pool.Get().(*scratch)
+	defer s.pool.Put(x)
+	x.keys.reset()
+	t := s.readInto(norm, &x.reading, &x.keys)
+	if s.model != nil {
+		k := &x.keys
+		s.model.AddSparse(t.self[:], k.text, groupValue(len(k.text)))
+		s.model.AddSparse(t.self[:], k.tags, groupValue(len(k.tags)))
+		s.model.AddSparse(t.agentSide[:], k.agent, groupValue(len(k.agent)))
+		s.model.AddSparse(t.asBefore[:], k.before, groupValue(len(k.before)))
+	}
 	return t
 }
 
-// walker turns a reading into a Text.
+// read reads a text and leaves its keys in k.
+func (s *Scorer) read(norm string, k *keyed) *Text {
+	x := s.pool.Get().(*scratch)
+	defer s.pool.Put(x)
+	return s.readInto(norm, &x.reading, k)
+}
+
+func (s *Scorer) readInto(norm string, r *cue.Reading, k *keyed) *Text {
+	s.lex.Read(norm, r)
+	t := &Text{runes: int32(r.Runes), clauses: int16(min(len(r.Clauses), 1<<14))}
+	w := walker{s: s, r: r, t: t, keys: k}
+	w.marks()
+	w.constructions()
+	w.content()
+	if s.model != nil || s.training {
+		w.otherKeys(norm)
+	}
+	return t
+}
+
+// walker turns a reading into a Text and the keys of its features.
 type walker struct {
-	s *Scorer
-	r *cue.Reading
-	t *Text
+	s    *Scorer
+	r    *cue.Reading
+	t    *Text
+	keys *keyed
+	// Keys of the mark before in the clause, of the one before that, and of the last mark of the clause before.
+	previous, previous2, before uint64
 }
 
 // add joins evidence: the strongest counts whole, the rest in part, so that repetition adds little.
@@ -96,7 +134,8 @@ type clauseState struct {
 	negAt    int32
 	degree   float32
 	degreeAt int32
-	cond     bool
+	cond     bool // what is said is supposed
+	condHere bool // the word of condition stands in this clause
 	question bool
 	fear     bool
 }
@@ -108,7 +147,8 @@ func (w *walker) marks() {
 		m := &r.Marks[i]
 		if m.Clause != st.clause {
 			// A condition reaches over into the next clause only when its own has nothing but the condition.
-			st = clauseState{clause: m.Clause, question: w.questionClause(i)}
+			st = clauseState{clause: m.Clause, question: w.questionClause(i), cond: w.conditionClause(i, st)}
+			w.before, w.previous, w.previous2 = w.previous, 0, 0
 		}
 		if m.Inner {
 			continue // additive entries inside longer ones serve constructions
@@ -116,6 +156,7 @@ func (w *walker) marks() {
 		n := r.TagsOf(m)
 		// What stands in force when this mark is met.
 		factor, flip := w.modifiers(&st, m, i)
+		w.mark(m, flip, &st)
 		negates, judged := false, false
 		for k := 0; k < n; k++ {
 			tag, weight := r.TagAt(m, k)
@@ -159,7 +200,7 @@ func (w *walker) marks() {
 			case tg.deg, tg.dim:
 				st.degree, st.degreeAt = weight, m.Last
 			case tg.cond:
-				st.cond = true
+				st.cond, st.condHere = true, true
 				t.flags |= fCond
 			case tg.bang:
 				t.bangs++
@@ -192,6 +233,22 @@ func (w *walker) questionClause(i int) bool {
 	for ; i < len(r.Marks) && r.Marks[i].Clause == c; i++ {
 		m := &r.Marks[i]
 		if r.Has(m, tg.anota) || r.Has(m, tg.qpart) && m.End >= r.Clauses[c].End {
+			return true
+		}
+	}
+	return false
+}
+
+// conditionClause says whether what the clause of mark i says is only supposed: a condition stands in it, before or behind
+// (如果坏了, 坏了的话), or in the clause before it, which then leads to this one.
+func (w *walker) conditionClause(i int, before clauseState) bool {
+	r, tg := w.r, &w.s.tag
+	c := r.Marks[i].Clause
+	if before.condHere && before.clause == c-1 && r.Clauses[before.clause].Stop != '.' && r.Clauses[before.clause].Stop != '!' {
+		return true
+	}
+	for ; i < len(r.Marks) && r.Marks[i].Clause == c; i++ {
+		if r.Has(&r.Marks[i], tg.cond) {
 			return true
 		}
 	}

@@ -158,14 +158,25 @@ func (t *Trainer) Train() (*Model, error) {
 	w := t.fit(1)
 	if t.o.MaxSparse > 0 && len(t.keys) > t.o.MaxSparse {
 		weight := make([]float32, len(t.keys))
+		// A class is judged by its own measure: those of a head with many rows have greater weights.
+		size := make([]float64, t.classes)
+		for i, x := range w.sparse {
+			size[i%t.classes] += float64(x) * float64(x)
+		}
+		norm := make([]float32, t.classes)
+		for c := range norm {
+			if size[c] > 0 {
+				norm[c] = float32(1 / math.Sqrt(size[c]))
+			}
+		}
 		for f := range weight {
 			if omit[t.keys[f]] {
 				weight[f] = math.MaxFloat32
 				continue
 			}
 			// A rare feature of the same weight changes fewer decisions.
-			for _, x := range w.sparse[f*t.classes:][:t.classes] {
-				weight[f] = max(weight[f], x, -x)
+			for c, x := range w.sparse[f*t.classes:][:t.classes] {
+				weight[f] = max(weight[f], norm[c]*x, -norm[c]*x)
 			}
 			weight[f] *= float32(math.Log1p(float64(t.counts[f])))
 		}
