@@ -283,3 +283,38 @@ func TestGradients(t *testing.T) {
 	f("threshold", func() float32 { return thresholdLoss(texts, []int{1, 2, 1, 1, 2, 3}, 3, 0.4, 0.5, 1) })
 	f("group", func() float32 { return groupLoss(texts, []int{1, 2, 1, 1, 2, 3}, 3, 1) })
 }
+
+// The built-in model reaches what is asked for on pairs that it did not see.
+func TestBuiltinFigures(t *testing.T) {
+	const dir = "../../../../shared"
+	if _, err := os.Stat(dir); err != nil {
+		t.Skip("SKIPPED: no research data beside the checkout: ", err)
+	}
+	e, err := encoder.Default()
+	if err != nil {
+		t.Fatal(err)
+	}
+	held, err := ReadHeldPairs(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	transfer, err := ReadPairs(dir + "/data/bq_corpus/dev.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clusters, err := ReadClusters(dir + "/data/bq_corpus/clusters.dev.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := func(name string, d *Data, figure int, least float64) {
+		t.Helper()
+		got := measureHeld(e, d)[figure].Value
+		t.Logf("%s: %.3f", name, got)
+		if got < least {
+			t.Errorf("%s: %.3f, want %.2f", name, got, least)
+		}
+	}
+	f("atec pairs, AUC", &Data{HeldPairs: held}, 0, 0.79)
+	f("bq pairs, AUC", &Data{HeldPairs: transfer}, 0, 0.78)
+	f("bq clusters, B-cubed F1", &Data{HeldClusters: clusters}, 0, 0.42)
+}
