@@ -27,10 +27,17 @@ type exemplars struct {
 	parts bool // some operator compares clauses
 	wakes bool // some rule waits for a similarity
 	// A short sketch of each vector rules out most sentences: its first coordinates in a basis that holds most of their
-	// length, and the length of the rest. By Cauchy and Schwarz, q.x <= sketch(q).sketch(x) + rest(q) rest(x).
-	basis  []float32 // sketchDim rows of dim
-	sketch []float32 // sketchDim a row
-	rest   []float32
+	// length, and the length of the rest. By Cauchy and Schwarz, q.x <= sketch(q).sketch(x) + rest(q) rest(x); the first
+	// half of a sketch is tried before the whole.
+	basis        []float32 // sketchDim rows of dim
+	heads, tails []sketch  // apart, as most sentences are ruled out by the first alone
+}
+
+// sketch is half of the coordinates of a vector along the main axes, how long what is left out so far is, and what the
+// sentence asks for.
+type sketch struct {
+	at          [sketchDim / 2]float32
+	rest, floor float32
 }
 
 const (
@@ -76,12 +83,10 @@ func (x *exemplars) finish() {
 		return
 	}
 	x.basis = x.principal()
-	x.sketch = make([]float32, 0, n*sketchDim)
-	x.rest = make([]float32, 0, n)
+	x.heads, x.tails = make([]sketch, n), make([]sketch, n)
 	for k := range n {
-		var rest float32
-		x.sketch, rest = x.project(x.row(int32(k)), x.sketch)
-		x.rest = append(x.rest, rest)
+		x.heads[k], x.tails[k] = x.project(x.row(int32(k)))
+		x.heads[k].floor = x.floor[k] - slack
 	}
 }
 
@@ -138,37 +143,58 @@ func orthonormal(m []float32, dim int) {
 	}
 }
 
-// project appends the sketch of a vector and gives the length of what it leaves out.
-func (x *exemplars) project(v []float32, to []float32) ([]float32, float32) {
+// project makes the sketch of a vector.
+func (x *exemplars) project(v []float32) (head, tail sketch) {
 	left := dot(v, v)
-	for i := range sketchDim {
-		c := dot(x.basis[i*x.dim:(i+1)*x.dim], v)
-		left -= c * c
-		to = append(to, c)
+	along := func(to *sketch, from int) {
+		for i := range to.at {
+			c := dot(x.basis[(from+i)*x.dim:(from+i+1)*x.dim], v)
+			left -= c * c
+			to.at[i] = c
+		}
+		to.rest = float32(math.Sqrt(float64(max(left, 0))))
 	}
-	return to, float32(math.Sqrt(float64(max(left, 0))))
+	along(&head, 0)
+	along(&tail, sketchDim/2)
+	return head, tail
 }
 
 // like calls f for every sentence that is near enough to v for some operator.
-func (x *exemplars) like(v []float32, buf []float32, f func(k int32, score float32)) []float32 {
+func (x *exemplars) like(v []float32, f func(k int32, score float32)) {
 	if x.basis == nil {
 		for k := range int32(len(x.texts)) {
 			if s := dot(v, x.row(k)); s >= x.floor[k] {
 				f(k, s)
 			}
 		}
-		return buf
+		return
 	}
-	q, rest := x.project(v, buf[:0])
-	for k := range int32(len(x.texts)) {
-		if dot(q, x.sketch[int(k)*sketchDim:(int(k)+1)*sketchDim])+rest*x.rest[k]+slack < x.floor[k] {
+	head, tail := x.project(v)
+	for k := range x.heads {
+		h := &x.heads[k]
+		near := dotHalf(&head.at, &h.at)
+		if near+head.rest*h.rest < h.floor {
 			continue
 		}
-		if s := dot(v, x.row(k)); s >= x.floor[k] {
-			f(k, s)
+		if t := &x.tails[k]; near+dotHalf(&tail.at, &t.at)+tail.rest*t.rest < h.floor {
+			continue
+		}
+		if s := dot(v, x.row(int32(k))); s >= x.floor[k] {
+			f(int32(k), s)
 		}
 	}
-	return q
+}
+
+// dotHalf is dot for the halves of sketches.
+func dotHalf(a, b *[sketchDim / 2]float32) float32 {
+	var s0, s1, s2, s3 float32
+	for i := 0; i < len(a); i += 4 {
+		s0 += a[i] * b[i]
+		s1 += a[i+1] * b[i+1]
+		s2 += a[i+2] * b[i+2]
+		s3 += a[i+3] * b[i+3]
+	}
+	return (s0 + s1) + (s2 + s3)
 }
 
 // dot is the inner product of two vectors of one length, summed in a fixed order.
@@ -201,7 +227,6 @@ type likeness struct {
 	of     []likedTurn
 	all    []alike
 	vector []float32
-	short  []float32
 }
 
 type likedTurn struct {
@@ -231,7 +256,7 @@ func (e *evaluation) likedIn(i int32) []alike {
 		if len(st.vector) != x.dim {
 			return
 		}
-		st.short = x.like(st.vector, st.short, func(k int32, score float32) {
+		x.like(st.vector, func(k int32, score float32) {
 			st.all = append(st.all, alike{k, score, start, end, part})
 		})
 	}

@@ -111,7 +111,7 @@ func TestSketchesRuleOutNothingThatHolds(t *testing.T) {
 	for _, q := range queries {
 		v := enc.Encode(nil, q)
 		got := map[int32]float32{}
-		x.like(v, nil, func(k int32, s float32) { got[k] = s })
+		x.like(v, func(k int32, s float32) { got[k] = s })
 		for k := range int32(len(x.texts)) {
 			s := dot(v, x.row(k))
 			if _, ok := got[k]; ok != (s >= x.floor[k]) {
