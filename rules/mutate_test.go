@@ -91,7 +91,8 @@ func leavesOf(c *condition, name string) []*condition {
 }
 
 // hostile are sessions with what should not be there: spans outside texts, times backwards, no words, no turns.
-func hostile() ([]*schemas.Transcript, []*schemas.Features) {
+func hostile(t testing.TB) ([]*schemas.Transcript, []*schemas.Features) {
+	t.Helper()
 	var ts []*schemas.Transcript
 	var fs []*schemas.Features
 	add := func(tr *schemas.Transcript, change func(*schemas.Features)) {
@@ -122,6 +123,29 @@ func hostile() ([]*schemas.Transcript, []*schemas.Features) {
 		}
 	})
 	ts, fs = append(ts, chat(talk...)), append(fs, nil)
+	// Everything that the examples say, so that whatever a rule waits for occurs.
+	all := &schemas.Transcript{Closed: true, Meta: schemas.Meta{Attributes: map[string]string{"price": "299"}}}
+	packs := examples(t)
+	for _, name := range exampleNames(packs) {
+		if !strings.HasPrefix(name, "docs/") {
+			continue
+		}
+		for _, r := range loadEncoded(t, string(packs[name])).rules {
+			for i, x := range r.tests {
+				said, _ := x.session(fmt.Sprint(i), Literal{})
+				for _, turn := range said.Turns {
+					turn.Key = schemas.SeqKey(int64(len(all.Turns)))
+					all.Turns = append(all.Turns, turn)
+				}
+			}
+		}
+	}
+	add(all, func(f *schemas.Features) {
+		for i := range f.Turns {
+			f.Turns[i].Mentions = []schemas.TurnMention{{Kind: "praise", Aspect: "service", Start: i % 7, End: i - 3, OpinionID: "0f3a9c2b7d1e4a58", OpinionScore: 1}}
+			f.Turns[i].Entities = []schemas.Entity{{Type: "amount", Start: i % 5, End: i%5 - 2}, {Type: "amount", Start: i, End: i + 4}}
+		}
+	})
 	return ts, fs
 }
 
@@ -139,6 +163,13 @@ func survives(text []byte, ts []*schemas.Transcript, fs []*schemas.Features) err
 			}
 		}
 	}
+	for i := range min(2, len(ts)) { // the short ones: an explanation takes longer
+		for _, r := range s.rules {
+			if x, err := s.Explain(ts[i], fs[i], r.id); err != nil || strings.Contains(fmt.Sprint(x), "error:") {
+				return fmt.Errorf("session %d, rule %s explained: %v", i, r.id, err)
+			}
+		}
+	}
 	return nil
 }
 
@@ -146,7 +177,7 @@ func survives(text []byte, ts []*schemas.Transcript, fs []*schemas.Features) err
 func TestMutatedPacksNeverPanic(t *testing.T) {
 	packs := examples(t)
 	names := exampleNames(packs)
-	ts, fs := hostile()
+	ts, fs := hostile(t)
 	rng := rand.New(rand.NewPCG(4, 11))
 	var scalars []string
 	for _, name := range names {
@@ -230,7 +261,7 @@ func FuzzOperators(f *testing.F) {
 	for _, name := range exampleNames(packs) {
 		f.Add(packs[name])
 	}
-	ts, fs := hostile()
+	ts, fs := hostile(f)
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if err := survives(text, ts, fs); err != nil {
 			t.Fatalf("%v\n%s", err, text)
