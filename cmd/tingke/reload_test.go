@@ -127,7 +127,11 @@ func TestPublishedPacksReachARunningWorker(t *testing.T) {
 	}
 	for _, f := range families {
 		if f.GetName() == "tingke_analyser_source_failing" {
-			failing = f.GetMetric()[0].GetGauge().GetValue()
+			for _, m := range f.GetMetric() {
+				if m.GetLabel()[0].GetValue() == "rules" {
+					failing = m.GetGauge().GetValue()
+				}
+			}
 		}
 	}
 	if failing != 1 {

@@ -27,7 +27,8 @@ func (a *app) rulesCommand() *cobra.Command {
 		Example: "  tingke rules lint my.yaml\n  tingke rules test my.yaml\n  tingke rules publish my.yaml --author 王主管",
 	}
 	c.AddCommand(a.rulesLintCommand(), a.rulesListCommand(), a.rulesTestCommand(), a.rulesExplainCommand(), a.rulesBacktestCommand(),
-		a.rulesAddCaseCommand(), a.rulesPublishCommand(), a.rulesHistoryCommand(), a.rulesRollbackCommand(), a.rulesWithdrawCommand())
+		a.rulesAddCaseCommand(), a.rulesPublishCommand(), a.rulesHistoryCommand(), a.rulesRollbackCommand(), a.rulesWithdrawCommand(),
+		a.rulesOperatorsCommand(), a.rulesSchemaCommand())
 	return c
 }
 
