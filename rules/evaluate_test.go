@@ -408,37 +408,3 @@ func TestEvaluateIsPureAndConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
-
-func FuzzEvaluate(f *testing.F) {
-	f.Add("客户: 在吗\n客服: 您好😀，请稍等。。\n客户: 为什么？\n客服: ", true, 3)
-	f.Add("客服: \xff\xfe\n客户: 不不不投诉ABC", false, 0)
-	s, err := Load(Embedded("standard"), Generate(60, 5))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, text string, closed bool, cut int) {
-		tr := chat(strings.Split(text, "\n")...)
-		tr.Closed = closed
-		x := Literal{}.Features(tr)
-		// Offsets of hostile features.
-		for i := range x.Turns {
-			if cut > 0 && x.Turns[i].Norm.Offsets != nil {
-				x.Turns[i].Norm.Offsets = x.Turns[i].Norm.Offsets[:min(cut, len(x.Turns[i].Norm.Offsets))]
-			}
-		}
-		got := s.Evaluate(tr, x)
-		for _, n := range got.Notes {
-			if strings.HasPrefix(n.Why, "error:") {
-				t.Fatalf("a rule failed: %+v", n)
-			}
-		}
-		for _, h := range got.Hits {
-			for _, e := range h.Evidence {
-				turn := tr.Turns[e.Turn-1].Text
-				if e.Start < 0 || e.Start > e.End || e.End > len(turn) || e.Start < len(turn) && utf8.ValidString(turn) && !utf8.RuneStart(turn[e.Start]) {
-					t.Fatalf("evidence %+v of %q", e, turn)
-				}
-			}
-		}
-	})
-}

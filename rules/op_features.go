@@ -177,7 +177,11 @@ func (e *evaluation) emotionsOf(s scope) string {
 			parts = append(parts, "…")
 			break
 		}
-		parts = append(parts, fmt.Sprintf("turn %d %s %.2f", e.t.Turns[i].Seq.V, f.Emotion, f.Scores[f.Emotion]))
+		score := float32(0)
+		if f.Emotion < schemas.EmotionCount {
+			score = f.Scores[f.Emotion]
+		}
+		parts = append(parts, fmt.Sprintf("turn %d %s %.2f", e.t.Turns[i].Seq.V, f.Emotion, score))
 	}
 	if len(parts) == 0 {
 		return "every turn neutral"
