@@ -2,10 +2,12 @@ package train
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"math"
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -152,6 +154,65 @@ func TestReadWithoutData(t *testing.T) {
 	}
 	if len(d.Missing) != len(sources) || len(d.Pairs) > 0 || len(d.Classes) != 1 || len(d.Classes[0]) < 500 {
 		t.Errorf("missing %v, %d pairs, %d lists of classes", d.Missing, len(d.Pairs), len(d.Classes))
+	}
+}
+
+// A near copy of a minimal pair never trains, as a pair or as a text with a class.
+func TestRefusal(t *testing.T) {
+	near := ""
+	for _, p := range pairs.All() {
+		if s := normal(p.A.Text) + "呢"; len(s) > 30 && pairs.TooClose(s) && !data.Held(s) {
+			near = s
+			break
+		}
+	}
+	if near == "" {
+		t.Fatal("no minimal pair is long enough")
+	}
+	dir := t.TempDir()
+	write := func(name string, rows ...any) {
+		path := filepath.Join(dir, "data", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			t.Fatal(err)
+		}
+		var b bytes.Buffer
+		for _, r := range rows {
+			if err := json.NewEncoder(&b).Encode(r); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.WriteFile(path, b.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	type pair struct {
+		A     string `json:"a"`
+		B     string `json:"b"`
+		Label int    `json:"label"`
+	}
+	var rows []any
+	for i := range 20 {
+		rows = append(rows, pair{fmt.Sprintf("第%d个问题怎么办", i), fmt.Sprintf("第%d个问题如何处理", i), 1})
+	}
+	write("bustm/dev.jsonl", append(rows, pair{near, "别的", 0}, pair{"另外的", near, 1})...)
+	write("cic_intent/dev.jsonl", map[string]string{"text": near, "intent": "x"}, map[string]string{"text": "还有别的问题没有解决", "intent": "x"})
+	d, err := Read(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d.Refused != 1 || len(d.Pairs)+len(d.HeldPairs) != 20 {
+		t.Errorf("%d texts refused, %d pairs left, want 1 and 20", d.Refused, len(d.Pairs)+len(d.HeldPairs))
+	}
+	for _, c := range d.Classes {
+		for _, l := range c {
+			if l.Text == near {
+				t.Error("a near copy of a minimal pair trains as a text with a class")
+			}
+		}
+	}
+	write("bustm/dev.jsonl", "no row")
+	if _, err := Read(dir); err == nil || !strings.Contains(err.Error(), "dev.jsonl:1") {
+		t.Errorf("a wrong row: %v", err)
 	}
 }
 
