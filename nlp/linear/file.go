@@ -44,8 +44,8 @@ func (m *Model) Write(w io.Writer) error {
 		at  int
 	}
 	var rows []row
-	for at, k := range m.table.keys {
-		if k != 0 {
+	for at := 0; at < len(m.table.slots); at += m.table.stride {
+		if k := uint32(m.table.slots[at]); k != 0 {
 			rows = append(rows, row{k, at})
 		}
 	}
@@ -57,7 +57,7 @@ func (m *Model) Write(w io.Writer) error {
 	}
 	for c := range m.classes {
 		for _, r := range rows {
-			body = append(body, byte(int(m.table.rows[r.at*m.words+c/8]>>(c%8*8)&0xff)-bias))
+			body = append(body, byte(int(m.table.slots[r.at+1+c/8]>>(c%8*8)&0xff)-bias))
 		}
 	}
 	enc, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedBestCompression), zstd.WithEncoderConcurrency(1))

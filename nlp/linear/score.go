@@ -1,11 +1,12 @@
 package linear
 
 // table finds the row of a key: open addressing over the lower 32 bits of the keys, behind a bit map that turns most
-// absent keys away without touching the table.
+// absent keys away without touching the table. A slot holds the key (0 = free; the key 0 is stored as 1) and then the words
+// of the row, so that a hit costs one cache line.
 type table struct {
 	filter []uint64
-	keys   []uint32 // 0 = free; the key 0 is stored as 1
-	rows   []uint64 // words of the row of slot i: rows[i*words:]
+	slots  []uint64 // of stride words each
+	stride int
 	mask   uint32
 	fmask  uint32
 }
@@ -20,25 +21,25 @@ func newTable(keys []uint32, weights []int8, classes, words int) table {
 	}
 	bits := max(64, size*8)
 	t := table{
-		filter: make([]uint64, bits/64), keys: make([]uint32, size), rows: make([]uint64, size*words),
+		filter: make([]uint64, bits/64), slots: make([]uint64, size*(words+1)), stride: words + 1,
 		mask: uint32(size - 1), fmask: uint32(bits - 1),
 	}
 	for i, k := range keys {
 		k = notZero(k)
-		b := filterBit(k) & t.fmask
+		b := k & t.fmask
 		t.filter[b/64] |= 1 << (b % 64)
 		at := slot(k) & t.mask
-		for t.keys[at] != 0 {
+		for t.slots[int(at)*t.stride] != 0 {
 			at = (at + 1) & t.mask
 		}
-		t.keys[at] = k
-		row := t.rows[int(at)*words:][:words]
+		s := t.slots[int(at)*t.stride:][:t.stride]
+		s[0] = uint64(k)
 		for c := range words * 8 {
 			w := uint8(bias)
 			if c < classes {
 				w = uint8(int(weights[i*classes+c]) + bias)
 			}
-			row[c/8] |= uint64(w) << (c % 8 * 8)
+			s[1+c/8] |= uint64(w) << (c % 8 * 8)
 		}
 	}
 	return t
@@ -51,21 +52,21 @@ func notZero(k uint32) uint32 {
 	return k
 }
 
-func slot(k uint32) uint32      { return k * 0x9E3779B1 >> 7 }
-func filterBit(k uint32) uint32 { return k }
+func slot(k uint32) uint32 { return k * 0x9E3779B1 >> 7 }
 
-// find gives the slot of a key, or -1.
-func (t *table) find(k uint32) int {
-	b := filterBit(k) & t.fmask
+// find gives the row of a key, or nil.
+func (t *table) find(k uint32) []uint64 {
+	b := k & t.fmask
 	if t.filter[b/64]&(1<<(b%64)) == 0 {
-		return -1
+		return nil
 	}
 	for at := slot(k) & t.mask; ; at = (at + 1) & t.mask {
-		switch t.keys[at] {
-		case k:
-			return int(at)
+		s := t.slots[int(at)*t.stride:][:t.stride]
+		switch s[0] {
+		case uint64(k):
+			return s[1:]
 		case 0:
-			return -1
+			return nil
 		}
 	}
 }
@@ -88,79 +89,47 @@ func (m *Model) AddSparse(scores []float32, keys []uint64, value float32) {
 }
 
 func (m *Model) sum(sum *[MaxClasses]int32, keys []uint64) bool {
-	if m.words == 2 {
-		return m.sum2(sum, keys)
-	}
 	var acc [MaxClasses / 4]uint64
 	n, found := 0, false
-	flush := func() {
-		for c := range m.classes {
-			// Even bytes of a word stand in its first lane word, odd ones in the second.
-			lane := acc[c/8*2+c%2] >> (c % 8 / 2 * 16) & 0xffff
-			sum[c] += int32(lane) - int32(n)*bias
-		}
-		acc, n = [MaxClasses / 4]uint64{}, 0
-	}
 	for _, key := range keys {
-		at := m.table.find(notZero(uint32(key)))
-		if at < 0 {
+		row := m.table.find(notZero(uint32(key)))
+		if row == nil {
 			continue
 		}
-		for w, x := range m.table.rows[at*m.words:][:m.words] {
-			acc[2*w] += x & lanes
-			acc[2*w+1] += x >> 8 & lanes
+		if len(row) == 3 {
+			// The usual width, without a loop.
+			x, y, z := row[0], row[1], row[2]
+			acc[0] += x & lanes
+			acc[1] += x >> 8 & lanes
+			acc[2] += y & lanes
+			acc[3] += y >> 8 & lanes
+			acc[4] += z & lanes
+			acc[5] += z >> 8 & lanes
+		} else {
+			for w, x := range row {
+				acc[2*w] += x & lanes
+				acc[2*w+1] += x >> 8 & lanes
+			}
 		}
 		if n++; n == flushEvery {
-			flush()
+			m.flush(sum, &acc, n)
+			n = 0
 		}
 		found = true
 	}
 	if n > 0 {
-		flush()
+		m.flush(sum, &acc, n)
 	}
 	return found
 }
 
-// sum2 is sum for rows of two words, the form of the emotion model.
-func (m *Model) sum2(sum *[MaxClasses]int32, keys []uint64) bool {
-	var a, b, c, d uint64
-	n, found := 0, false
-	flush := func() {
-		for k := range m.classes {
-			var x uint64
-			switch k/8*2 + k%2 {
-			case 0:
-				x = a
-			case 1:
-				x = b
-			case 2:
-				x = c
-			default:
-				x = d
-			}
-			sum[k] += int32(x>>(k%8/2*16)&0xffff) - int32(n)*bias
-		}
-		a, b, c, d, n = 0, 0, 0, 0, 0
+// flush moves the lanes of n rows to the sum. Even bytes of a word stand in its first lane word, odd ones in the second.
+func (m *Model) flush(sum *[MaxClasses]int32, acc *[MaxClasses / 4]uint64, n int) {
+	for c := range m.classes {
+		lane := acc[c/8*2+c%2] >> (c % 8 / 2 * 16) & 0xffff
+		sum[c] += int32(lane) - int32(n)*bias
 	}
-	for _, key := range keys {
-		at := m.table.find(notZero(uint32(key)))
-		if at < 0 {
-			continue
-		}
-		x, y := m.table.rows[2*at], m.table.rows[2*at+1]
-		a += x & lanes
-		b += x >> 8 & lanes
-		c += y & lanes
-		d += y >> 8 & lanes
-		if n++; n == flushEvery {
-			flush()
-		}
-		found = true
-	}
-	if n > 0 {
-		flush()
-	}
-	return found
+	*acc = [MaxClasses / 4]uint64{}
 }
 
 // AddDense adds the weights of the dense features, each times its value, to scores. dense has Meta().Dense entries.
