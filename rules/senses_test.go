@@ -167,6 +167,8 @@ func TestPinyin(t *testing.T) {
 	f("[银行]", "去银航", "银航")
 	f("[银行]", "去银行", "银行")
 	f("[扣扣]", "加我qq", "qq")
+	f("[微信]", "请问为什么", "") // a rare reading of 信 is shen
+	f("[加微]", "大家\"为\"什么", "")
 	f("[荷兰]", "发南", "") // two confusions cost 1
 	e := func(pinyin, want string) {
 		t.Helper()

@@ -64,12 +64,19 @@ func confused(s string) string {
 	return s
 }
 
+// polyphonic are everyday characters with several readings that are all in use. Dictionaries list rare readings of many
+// more (信 as shen), which would make words out of what sounds nothing like them.
+const polyphonic = "行长重还率调参差系处降强传弹便卡单藏奇乐都得着数干朝曾乘称盛省圈塞模薄露壳核给吓折晕血"
+
 // readings gives every syllable a character is read as, the usual one first.
 func (p *phonetics) readings(r rune) []uint16 {
 	if r < firstHan || r > lastHan || p.of[r-firstHan] == 0 {
 		return nil
 	}
 	out := []uint16{p.of[r-firstHan]}
+	if !strings.ContainsRune(polyphonic, r) {
+		return out
+	}
 	a := pinyin.NewArgs()
 	a.Heteronym = true
 	for _, s := range pinyin.SinglePinyin(r, a) {
@@ -119,7 +126,7 @@ func (p *phonetics) hear(text string, to []syllable) []syllable {
 			}
 		case r == '+':
 			to = append(to, syllable{p.id[letterSounds['+']], int32(i), int32(i) + 1})
-		case content(r) || strings.ContainsRune("。!?,;\n、[]", r):
+		case content(r) || strings.ContainsRune("。!?,;:\n、[]\"“”", r):
 			border(i)
 		}
 	}
