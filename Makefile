@@ -72,6 +72,7 @@ DATA ?= ../shared
 .PHONY: models
 models: build ## train every model again, with the data of DATA (../shared) where it is there
 	bin/tingke train emotion $(if $(wildcard $(DATA)),--data $(DATA)) -o nlp/models/emotion.bin
+	bin/tingke train mentions $(if $(wildcard $(DATA)),--data $(DATA)) -o nlp/models/mention.bin
 
 .PHONY: bench
 bench: build ## the pipeline against its floor
