@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -295,6 +296,7 @@ func (op *keywordOp) each(e *evaluation, turn int32, s scope, f func(found) bool
 	if s.to >= 0 {
 		from, to = s.from, s.to
 	}
+	var matches []found
 	for k := range op.gapped {
 		g := &op.gapped[k]
 		for _, m := range e.matchesIn(turn, s) {
@@ -305,9 +307,14 @@ func (op *keywordOp) each(e *evaluation, turn int32, s scope, f func(found) bool
 			if !ok || latinEdge(text, start, end) || op.negation && negated(text, start) {
 				continue
 			}
-			if !f(found{pattern: g.id, start: start, end: end}) {
-				return
-			}
+			matches = append(matches, found{pattern: g.id, start: start, end: end})
+		}
+	}
+	// In the order of their ends, as the automaton gives them.
+	slices.SortStableFunc(matches, func(a, b found) int { return cmp.Or(cmp.Compare(a.end, b.end), cmp.Compare(a.start, b.start)) })
+	for _, m := range matches {
+		if !f(m) {
+			return
 		}
 	}
 }

@@ -51,6 +51,13 @@ func TestWordOperators(t *testing.T) {
 	f("forbid: {repeat: {window: 2, min_chars: 5}}", "present", "客服: 这个面膜含酒精哦", "客户: 嗯", "客服: 这个面膜含酒精哦")
 }
 
+func TestGappedWordsStayApart(t *testing.T) {
+	_, x := outcome(t, "    forbid: {keyword: {any: [退款, 微信], gap: 2}}\n", chat("客户: 微信余额付的，已经退 款"))
+	if len(x.Hits) != 1 || len(x.Hits[0].Evidence) != 2 || x.Hits[0].Evidence[0].End != len("微信") {
+		t.Errorf("hits %+v", x.Hits)
+	}
+}
+
 func TestWordsThatNobodyCutAreMissing(t *testing.T) {
 	f := func(body, want string) {
 		t.Helper()
