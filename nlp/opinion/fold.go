@@ -11,7 +11,8 @@ var foldings = [][2]string{
 	// why
 	{"为什么", "W"}, {"为什麽", "W"}, {"为何", "W"}, {"为啥", "W"}, {"为甚么", "W"}, {"什么原因", "W"}, {"啥原因", "W"}, {"怎么回事", "W"}, {"咋回事", "W"}, {"怎么会", "W"},
 	{"凭什么", "W"}, {"怎么这么", "W"}, {"怎么那么", "W"}, {"咋这么", "W"}, {"怎么还", "W还"}, {"怎么没", "W没"}, {"怎么不", "W不"}, {"怎么又", "W又"}, {"怎么老", "W老"},
-	{"在哪里", "W"}, {"在哪儿", "W"}, {"在哪", "W"},
+	{"贵在哪里", "W贵"}, {"贵在哪儿", "W贵"}, {"贵在哪", "W贵"}, {"哪里贵", "W贵"}, {"好在哪里", "W好"}, {"好在哪", "W好"}, {"差在哪里", "W差"}, {"差在哪", "W差"},
+	{"错在哪里", "W错"}, {"错在哪", "W错"}, {"出在哪里", "W"}, {"出在哪", "W"},
 	// when, how long
 	{"什么时候", "T"}, {"啥时候", "T"}, {"几时", "T"}, {"何时", "T"}, {"什么时间", "T"}, {"哪天", "T"}, {"几号", "T"}, {"几点", "T"}, {"多久", "T"}, {"多长时间", "T"}, {"几天", "T"},
 	// how much
@@ -34,6 +35,72 @@ var folder = func() *strings.Replacer {
 	}
 	return strings.NewReplacer(list...)
 }()
+
+// fold gives what of a normalised text counts for comparison: without politeness, comparisons and amounts of them, and
+// with one form for each way to ask.
+func fold(norm string) string { return folder.Replace(plain(norm)) }
+
+// spoken writes the marks of a folded text as the words an encoder knows.
+var spoken = strings.NewReplacer("W", "为什么", "T", "什么时候", "C", "多少", "H", "怎么")
+
+// judged are what a comparison ends in: 比面膜a贵.
+const judged = "贵便高低大小慢快差重轻厚薄长短多少好"
+
+// plain leaves out what a thing is compared with (比面膜a贵 is 贵) and by how much (贵了一百多块钱 is 贵): it is noise for
+// what the mention is about.
+func plain(norm string) string {
+	if !strings.ContainsAny(norm, "比贵宜高低多少") {
+		return norm
+	}
+	r := []rune(norm)
+	out := make([]rune, 0, len(r))
+	for i := 0; i < len(r); i++ {
+		if r[i] == '比' && i > 0 && i+1 < len(r) && !strings.ContainsRune("较如例方价", r[i+1]) && r[i-1] != '对' && r[i-1] != '性' {
+			if j := compared(r, i+1); j > 0 {
+				i = j - 1
+				continue
+			}
+		}
+		out = append(out, r[i])
+		if strings.ContainsRune("贵宜高低多少", r[i]) {
+			i = amountEnd(r, i+1) - 1
+		}
+	}
+	return string(out)
+}
+
+// compared gives where the judgement of a comparison begins, 0 for none near by.
+func compared(r []rune, from int) int {
+	for j := from + 1; j < len(r) && j <= from+8; j++ {
+		if strings.ContainsRune(judged, r[j]) {
+			return j
+		}
+	}
+	return 0
+}
+
+// amountEnd gives the end of an amount of money that begins at from, else from.
+func amountEnd(r []rune, from int) int {
+	i, digits := from, 0
+	if i < len(r) && r[i] == '了' {
+		i++
+	}
+	for i < len(r) && (strings.ContainsRune("一二三四五六七八九十两几百千万多好", r[i]) || r[i] >= '0' && r[i] <= '9' || r[i] == '.') {
+		i++
+		digits++
+	}
+	if digits == 0 {
+		return from
+	}
+	unit := i
+	for i < len(r) && strings.ContainsRune("块元钱毛倍", r[i]) {
+		i++
+	}
+	if i == unit {
+		return from
+	}
+	return i
+}
 
 // light are characters that say little about the point; their n-grams count a fraction.
 var light = func() map[rune]bool {

@@ -20,7 +20,7 @@ type Options struct {
 }
 
 // Granularity is the default, tuned on public data: see nlp/README.md.
-const Granularity = .45
+const Granularity = .67
 
 func (o Options) granularity() float32 {
 	if o.Granularity > 0 {
@@ -59,19 +59,10 @@ func (x *item) compare(y *item) int {
 // Found clusters mentions into opinions, sorted by id. Every mention is in one of them; opinions of a single mention
 // are among them. The result depends on the set of mentions alone, so equal mentions count as one.
 func (m *Model) Found(mentions []Mention, o Options) []Group {
-	return m.found(nil, mentions, o)
-}
-
-// found clusters mentions in a space; nil stands for the model's, seen from the middle of the mentions.
-func (m *Model) found(space *Space, mentions []Mention, o Options) []Group {
 	items := distinct(mentions, o.workers())
 	dim := m.space.Dim()
 	vectors := make([]float32, len(items)*dim)
-	each(len(items), o.workers(), func(i int) { m.space.raw(vectors[i*dim:i*dim], items[i].norm) })
-	if space == nil {
-		space = m.space.centred(vectors)
-	}
-	each(len(items), o.workers(), func(i int) { space.shift(vectors[i*dim : (i+1)*dim]) })
+	each(len(items), o.workers(), func(i int) { m.space.Vector(vectors[i*dim:i*dim], items[i].norm) })
 	group := make([]int32, len(items))
 	var parts [][2]int
 	for from := 0; from < len(items); {
@@ -212,15 +203,10 @@ func neighbours(v []float32, dim int, granularity float32, workers int) [][]int3
 	each(n, workers, func(i int) {
 		s := pool.Get().(*searcher)
 		defer pool.Put(s)
-		var list []found
-		t.search(s, t.item(int32(i)), foundBeam, func(j int32, sim float32) {
-			if sim >= least && int(j) != i {
-				list = append(list, found{j, sim})
+		for _, f := range t.search(s, t.item(int32(i)), foundBeam, nearest+1) {
+			if f.sim >= least && int(f.at) != i {
+				near[i] = append(near[i], f.at)
 			}
-		})
-		slices.SortFunc(list, better)
-		for _, f := range list[:min(nearest, len(list))] {
-			near[i] = append(near[i], f.at)
 		}
 	})
 	return near

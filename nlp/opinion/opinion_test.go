@@ -9,16 +9,21 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/tingke/tingke/nlp/encoder"
 	"github.com/tingke/tingke/nlp/segment"
 )
 
-// model is the one without an encoder: the guarantees do not depend on it.
+// model is the one in use.
 var model = sync.OnceValue(func() *Model {
 	seg, err := segment.New(segment.Options{})
 	if err != nil {
 		panic(err)
 	}
-	return NewModel(nil, seg)
+	e, err := encoder.Default()
+	if err != nil {
+		panic(err)
+	}
+	return NewModel(e, seg)
 })
 
 // corpus makes invented mentions: things, points and ways to say them, so that there is something to group.
@@ -232,15 +237,15 @@ func TestAssignIsPure(t *testing.T) {
 
 // The index finds what a scan finds.
 func TestIndexAgainstScan(t *testing.T) {
-	r, _ := model().Grow(&Registry{}, corpus(1000, false), Options{Granularity: .8})
-	s := NewSnapshot(model(), 1, r.Opinions, Options{Granularity: .8})
+	r, _ := model().Grow(&Registry{}, corpus(1000, false), Options{Granularity: .95})
+	s := NewSnapshot(model(), 1, r.Opinions, Options{Granularity: .95})
 	if len(s.list) < 300 {
 		t.Fatalf("only %d opinions: nothing to search", len(s.list))
 	}
 	probes := corpus(3000, false)[1000:]
 	hit, want := 0, 0
 	for _, p := range probes {
-		v := s.space.Vector(nil, Normalise(p.Text))
+		v := s.model.space.Vector(nil, Normalise(p.Text))
 		g := p.gate()
 		tr := s.gates[g]
 		best := s.least

@@ -187,11 +187,7 @@ func (m *Model) Grow(r *Registry, mentions []Mention, o Options) (*Registry, []A
 			op.Members, changed = members, true
 		}
 	}
-	space := s.space
-	if len(r.Opinions) == 0 {
-		space = nil
-	}
-	groups := m.found(space, waiting, o)
+	groups := m.Found(waiting, o)
 	for i := range groups {
 		g := &groups[i]
 		g.ID = FreeID(&g.Opinion, taken)

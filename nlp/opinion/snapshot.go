@@ -26,7 +26,6 @@ const Version = "1"
 // Snapshot is an immutable, numbered state of the registry of opinions. It is safe for concurrent use.
 type Snapshot struct {
 	model *Model
-	space *Space // seen from the middle of all members
 	epoch uint32
 	least float32
 	list  []Opinion
@@ -45,31 +44,8 @@ func NewSnapshot(m *Model, epoch uint32, opinions []Opinion, o Options) *Snapsho
 		member: map[memberKey]int32{}, gates: map[gate]*tree{}, items: map[gate][]int32{}}
 	slices.SortFunc(s.list, func(a, b Opinion) int { return strings.Compare(a.ID, b.ID) })
 	dim := m.space.Dim()
-	first := make([]int, len(s.list)+1) // of each opinion, its first member among all
-	for i := range s.list {
-		first[i+1] = first[i] + len(s.list[i].Members)
-	}
-	vectors := make([]float32, first[len(s.list)]*dim)
-	each(len(s.list), o.workers(), func(i int) {
-		at := vectors[first[i]*dim : first[i]*dim]
-		for _, t := range s.list[i].Members {
-			at = m.space.raw(at, t)
-		}
-	})
-	s.space = m.space.centred(vectors)
 	means := make([]float32, len(s.list)*dim)
-	each(len(s.list), o.workers(), func(i int) {
-		mean := means[i*dim : (i+1)*dim]
-		for k := first[i]; k < first[i+1]; k++ {
-			v := vectors[k*dim : (k+1)*dim]
-			s.space.shift(v)
-			for j, x := range v {
-				mean[j] += x
-			}
-		}
-		// Not brought to length 1: the dot product with a vector is the mean similarity with the members.
-		scale(mean, 1/float32(max(1, first[i+1]-first[i])))
-	})
+	each(len(s.list), o.workers(), func(i int) { m.space.mean(means[i*dim:(i+1)*dim], s.list[i].Members) })
 	for i := range s.list {
 		op := &s.list[i]
 		g := op.gate()
@@ -103,11 +79,27 @@ func NewSnapshot(m *Model, epoch uint32, opinions []Opinion, o Options) *Snapsho
 	return s
 }
 
+// mean writes the mean vector of texts, not brought to length 1: its dot product with a vector is the mean similarity
+// with the texts.
+func (s *Space) mean(dst []float32, texts []string) {
+	var v []float32
+	for _, t := range texts {
+		v = s.Vector(v[:0], t)
+		for k, x := range v {
+			dst[k] += x
+		}
+	}
+	scale(dst, 1/float32(max(1, len(texts))))
+}
+
 // assignShare of the granularity is what a mention must reach to be assigned.
 const assignShare = 1
 
 // assignBeam is the width of the search.
-const assignBeam = 8
+const assignBeam = 6
+
+// assignNearest is how many of the opinions found are compared exactly.
+const assignNearest = 8
 
 // Epoch is the number of the snapshot.
 func (s *Snapshot) Epoch() uint32 { return s.epoch }
@@ -138,17 +130,13 @@ func (s *Snapshot) Assign(m Mention) (id string, score float64) {
 	if i, ok := s.member[keyOf(g, norm)]; ok {
 		return s.list[i].ID, 1
 	}
-	a.vector = s.space.Vector(a.vector[:0], norm)
+	a.vector = s.model.space.Vector(a.vector[:0], norm)
 	items := s.items[g]
-	best := found{at: -1, sim: s.least}
-	t.search(&a.searcher, a.vector, assignBeam, func(i int32, sim float32) {
-		if sim > best.sim || sim == best.sim && (best.at < 0 || i < best.at) {
-			best = found{i, sim}
-		}
-	})
-	if best.at < 0 {
+	list := t.search(&a.searcher, a.vector, assignBeam, assignNearest)
+	if len(list) == 0 || list[0].sim < s.least {
 		return "", 0
 	}
+	best := list[0]
 	return s.list[items[best.at]].ID, float64(min(best.sim, 1))
 }
 
@@ -170,12 +158,4 @@ func keyOf(g gate, text string) memberKey {
 	add(g.side)
 	add(text)
 	return k
-}
-
-// Found clusters mentions that fit no opinion of the snapshot, seen as the snapshot sees them.
-func (s *Snapshot) Found(mentions []Mention, o Options) []Group {
-	if len(s.list) == 0 {
-		return s.model.Found(mentions, o)
-	}
-	return s.model.found(s.space, mentions, o)
 }

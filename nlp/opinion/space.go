@@ -3,6 +3,7 @@ package opinion
 import (
 	"math"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -22,19 +23,18 @@ type Space struct {
 	encDim     int
 	we, wl, wk float32 // square roots of the shares of encoder, n-grams and sentence kind
 	version    string
-	centre     []float32 // taken from every vector, nil for none
 }
 
 // Shares of the three parts in the similarity of two texts.
 type shares struct{ encoder, lexical, kind float64 }
 
 var (
-	withEncoder    = shares{.6, .3, .1}
+	withEncoder    = shares{.94, .06, 0}
 	withoutEncoder = shares{0, .9, .1}
 )
 
 const (
-	lexicalDim = 512
+	lexicalDim = 128
 	kindDim    = kindAffirmed + 1
 )
 
@@ -59,60 +59,27 @@ func newSpace(e Encoder, w shares) *Space {
 // Dim is the number of components of a vector.
 func (s *Space) Dim() int { return s.encDim + lexicalDim + kindDim }
 
-// centreHalf is the number of texts at which half of their mean is taken away.
-const centreHalf = 100
-
-// centred gives the space seen from the middle of its texts, whose vectors are given: what they all share (花呗 among
-// the questions of a lender) says nothing about which of them belong together. Of few texts the mean says little, so
-// less of it is taken away.
-func (s *Space) centred(vectors []float32) *Space {
-	dim := s.Dim()
-	n := len(vectors) / dim
-	if n == 0 {
-		return s
-	}
-	sum := make([]float64, dim)
-	for i := range n {
-		for k, v := range vectors[i*dim : (i+1)*dim] {
-			sum[k] += float64(v)
-		}
-	}
-	out := *s
-	out.centre = make([]float32, dim)
-	for k, v := range sum {
-		out.centre[k] = float32(v / float64(n+centreHalf))
-	}
-	return &out
-}
+var scratch = sync.Pool{New: func() any { return new([]float32) }}
 
 // Vector appends the vector of a normalised text to dst.
 func (s *Space) Vector(dst []float32, norm string) []float32 {
 	from := len(dst)
-	dst = s.raw(dst, norm)
-	s.shift(dst[from:])
-	return dst
-}
-
-// shift takes the centre from a raw vector.
-func (s *Space) shift(v []float32) {
-	if s.centre == nil {
-		return
-	}
-	for i, c := range s.centre {
-		v[i] -= c
-	}
-	unit(v)
-}
-
-func (s *Space) raw(dst []float32, norm string) []float32 {
-	from := len(dst)
+	bare := plain(norm)
+	folded := folder.Replace(bare)
 	if s.enc != nil {
-		dst = s.enc.Encode(dst, norm)
+		// The sum of both readings: as it was said, and folded. Either alone does worse.
+		dst = s.enc.Encode(dst, bare)
+		meant := scratch.Get().(*[]float32)
+		*meant = s.enc.Encode((*meant)[:0], spoken.Replace(folded))
+		for i, v := range *meant {
+			dst[from+i] += v
+		}
+		scratch.Put(meant)
+		unit(dst[from:])
 		scale(dst[from:], s.we)
 	}
 	at := len(dst)
 	dst = append(dst, make([]float32, lexicalDim+kindDim)...)
-	folded := folder.Replace(norm)
 	lexical(dst[at:at+lexicalDim], folded, s.wl)
 	kind(dst[at+lexicalDim:], folded, s.wk)
 	unit(dst[from:])
@@ -150,7 +117,7 @@ func put(dst []float32, key uint64, w float32) {
 	h := (key ^ key>>29) * 0x9e3779b97f4a7c15
 	h ^= h >> 32
 	h *= 0xd6e8feb86659fd93
-	i := h >> 55 % lexicalDim
+	i := h >> 40 % lexicalDim
 	if h&1 == 0 {
 		w = -w
 	}

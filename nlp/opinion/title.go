@@ -114,7 +114,7 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 			w.keep = w.share >= titleShare
 		case question:
 			// A question of another kind than most members ask is noise of the medoid.
-			w.keep = kindOf(folder.Replace(w.text)) == asked && w.text != "什么" || w.share >= titleShare
+			w.keep = kindOf(fold(w.text)) == asked && w.text != "什么" || w.share >= titleShare
 		}
 	}
 	if !slices.ContainsFunc(words, func(w word) bool { return w.keep && w.role == content }) {
@@ -126,7 +126,7 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 	if asked == kindWhy {
 		lead = asks[kindWhy]
 		for i := range words {
-			if k := kindOf(folder.Replace(words[i].text)); k == kindWhy || k == kindHow {
+			if k := kindOf(fold(words[i].text)); k == kindWhy || k == kindHow {
 				words[i].keep, words[i].role = false, filler
 			}
 		}
@@ -172,7 +172,7 @@ func join(words []word) string {
 func (m *Model) words(o *Opinion, members []string, medoid string) []word {
 	folded := make([]string, len(members))
 	for i, t := range members {
-		folded[i] = folder.Replace(t)
+		folded[i] = fold(t)
 	}
 	var out []word
 	for _, s := range m.spans(medoid) {
@@ -184,7 +184,7 @@ func (m *Model) words(o *Opinion, members []string, medoid string) []word {
 		if strings.HasPrefix(text, "[") {
 			w.role = filler
 		}
-		f := folder.Replace(text)
+		f := fold(text)
 		n := 0
 		for _, t := range folded {
 			if f != "" && strings.Contains(t, f) {
@@ -248,7 +248,7 @@ func display(title, product string) string {
 func commonKind(members []string) int {
 	var count [kinds]int
 	for _, t := range members {
-		count[kindOf(folder.Replace(t))]++
+		count[kindOf(fold(t))]++
 	}
 	best := 0
 	for k, n := range count {

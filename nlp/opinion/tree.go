@@ -2,6 +2,7 @@ package opinion
 
 import (
 	"cmp"
+	"math"
 	"slices"
 )
 
@@ -12,7 +13,9 @@ type tree struct {
 	dim     int
 	vectors []float32
 	nodes   []treeNode
-	centres []float32 // dim numbers of each node, of length 1
+	centres []float32 // dim numbers of each node, of length 1; only while the tree is made
+	// Sketches of nodes and items: searching looks at these, a fifteenth of the memory, and at the vectors of the best.
+	nodeSketches, itemSketches []int8
 }
 
 type treeNode struct {
@@ -22,7 +25,7 @@ type treeNode struct {
 
 const (
 	leafSize   = 16
-	fanout     = 16
+	fanout     = 8
 	lloydSteps = 4
 	// lloydSample bounds the vectors that place the centres of a node.
 	lloydSample = 2048
@@ -36,7 +39,47 @@ func newTree(vectors []float32, dim int) *tree {
 		all[i] = int32(i)
 	}
 	t.part(0, all)
+	t.nodeSketches = make([]int8, 0, len(t.nodes)*sketchDim)
+	for n := range t.nodes {
+		t.nodeSketches = sketch(t.nodeSketches, t.centre(int32(n)))
+	}
+	t.centres = nil
+	t.itemSketches = make([]int8, 0, len(all)*sketchDim)
+	for _, i := range all {
+		t.itemSketches = sketch(t.itemSketches, t.item(i))
+	}
 	return t
+}
+
+// sketchDim is the number of components of a sketch.
+const sketchDim = 128
+
+// sketch appends the sketch of a vector: each component is added, with a sign of its own, to one of sketchDim sums
+// (count sketch, Charikar et al. 2002), so that the dot product of two sketches is about that of the vectors.
+func sketch(dst []int8, v []float32) []int8 {
+	var sums [sketchDim]float32
+	for i, x := range v {
+		if uint32(i)*2654435761>>31 == 1 {
+			x = -x
+		}
+		sums[i%sketchDim] += x
+	}
+	for _, x := range sums {
+		dst = append(dst, int8(max(-127, min(127, math.Round(float64(x)*256)))))
+	}
+	return dst
+}
+
+func sketchDot(a, b []int8) int32 {
+	a, b = a[:sketchDim], b[:sketchDim]
+	var s0, s1, s2, s3 int32
+	for i := 0; i < sketchDim; i += 4 {
+		s0 += int32(a[i]) * int32(b[i])
+		s1 += int32(a[i+1]) * int32(b[i+1])
+		s2 += int32(a[i+2]) * int32(b[i+2])
+		s3 += int32(a[i+3]) * int32(b[i+3])
+	}
+	return s0 + s1 + s2 + s3
 }
 
 func (t *tree) item(i int32) []float32   { return t.vectors[int(i)*t.dim : int(i+1)*t.dim] }
@@ -136,11 +179,30 @@ func better(x, y found) int {
 }
 
 // searcher holds the working memory of searches; it is used by one goroutine at a time.
-type searcher struct{ front, next []found }
+type searcher struct {
+	sketch      []int8
+	front, next []rough
+	best        []found
+}
 
-// search calls visit with the items of the beam best leaves on the way down.
-func (t *tree) search(s *searcher, q []float32, beam int, visit func(item int32, sim float32)) {
-	s.front = append(s.front[:0], found{})
+// rough is a node or an item with about its similarity to what is searched.
+type rough struct {
+	at  int32
+	sim int32
+}
+
+func roughly(x, y rough) int {
+	if c := cmp.Compare(y.sim, x.sim); c != 0 {
+		return c
+	}
+	return cmp.Compare(x.at, y.at)
+}
+
+// search gives about the k nearest items of the beam best leaves on the way down, best first. The list is the
+// searcher's.
+func (t *tree) search(s *searcher, q []float32, beam, k int) []found {
+	s.sketch = sketch(s.sketch[:0], q)
+	s.front = append(s.front[:0], rough{})
 	for inner := true; inner; {
 		inner = false
 		s.next = s.next[:0]
@@ -152,18 +214,45 @@ func (t *tree) search(s *searcher, q []float32, beam int, visit func(item int32,
 			}
 			inner = true
 			for c := n.first; c < n.first+n.children; c++ {
-				s.next = append(s.next, found{c, dot(q, t.centre(c))})
+				s.next = append(s.next, rough{c, sketchDot(s.sketch, t.nodeSketches[int(c)*sketchDim:])})
 			}
 		}
-		if len(s.next) > beam {
-			slices.SortFunc(s.next, better)
-			s.next = s.next[:beam]
-		}
+		s.next = top(s.next, beam)
 		s.front, s.next = s.next, s.front
 	}
+	s.next = s.next[:0]
 	for _, f := range s.front {
 		for _, i := range t.nodes[f.at].items {
-			visit(i, dot(q, t.item(i)))
+			s.next = append(s.next, rough{i, sketchDot(s.sketch, t.itemSketches[int(i)*sketchDim:])})
 		}
 	}
+	s.next = top(s.next, k)
+	s.best = s.best[:0]
+	for _, r := range s.next {
+		s.best = append(s.best, found{r.at, dot(q, t.item(r.at))})
+	}
+	slices.SortFunc(s.best, better)
+	return s.best
+}
+
+// top keeps the k best of a list, in order, in place: each is put where it belongs among the k, which are few.
+func top(list []rough, k int) []rough {
+	n := 0
+	for _, r := range list {
+		if n == k && roughly(r, list[n-1]) > 0 {
+			continue
+		}
+		at := n
+		if n == k {
+			at--
+		} else {
+			n++
+		}
+		for at > 0 && roughly(r, list[at-1]) < 0 {
+			list[at] = list[at-1]
+			at--
+		}
+		list[at] = r
+	}
+	return list[:n]
 }

@@ -208,8 +208,8 @@ func (k *Keeper) rebuild(ctx context.Context, full, dryRun bool, actor string) (
 		apply(found)
 		after = NewSnapshot(k.o.Model, latest.Epoch+1, state)
 	}
-	// Every founding moves the middle from which mentions are seen, and with it what belongs together. It goes on until
-	// nothing is founded, so that a second rebuild of the same mentions changes nothing.
+	// A mention that fits no opinion may fit one founded now, and the rest may found others among themselves. It goes on
+	// until nothing is founded, so that a second rebuild of the same mentions changes nothing.
 	for range maxRounds {
 		more := k.foundWaiting(after, state, list)
 		if len(more) == 0 {
@@ -293,7 +293,7 @@ func (k *Keeper) foundWaiting(s Snapshot, state *State, list []distinct) []wareh
 		taken[id] = true
 	}
 	var out []warehouse.OpinionEvent
-	for _, g := range s.Found(rest, opinion.Options{Workers: k.o.Workers}) {
+	for _, g := range k.o.Model.Found(rest, opinion.Options{Workers: k.o.Workers}) {
 		if len(g.Mentions) < k.o.Founders {
 			continue
 		}
