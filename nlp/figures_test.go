@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/tingke/tingke/nlp/data"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -139,14 +140,18 @@ func TestFiguresOnAnnotatedTurns(t *testing.T) {
 	}
 }
 
-// TestFiguresOnReviews measures polarity on reviews labelled by stars: positive where polarity >= 0.
+// TestFiguresOnReviews measures polarity on reviews labelled by stars, positive where polarity >= 0: on the tenth that never
+// trained, and on eprstmt, of which nothing trains.
 func TestFiguresOnReviews(t *testing.T) {
 	a := newAnalyser(t, 0)
-	f := func(path string, every int, least float64) {
+	f := func(path string, all bool, every int, least float64) {
 		t.Helper()
 		rows := rowsOf[struct{ Text, Sentiment string }](t, path)
 		right, n := 0, 0
 		for i := 0; i < len(rows); i += every {
+			if !all && !data.Held(rows[i].Text) {
+				continue
+			}
 			n++
 			if (a.Emotion(schemas.Customer, rows[i].Text, nil).Polarity >= 0) == (rows[i].Sentiment == "positive") {
 				right++
@@ -158,10 +163,10 @@ func TestFiguresOnReviews(t *testing.T) {
 			t.Errorf("%s: accuracy %.3f, a step back from %.2f", path, got, least)
 		}
 	}
-	f("data/waimai_10k/dev.jsonl", 8, 0.82)
-	f("data/online_shopping_10_cats/dev.jsonl.gz", 40, 0.82)
-	f("data/eprstmt/dev.jsonl", 1, 0.80)
-	f("data/chnsenticorp_htl/dev.jsonl", 8, 0.68)
+	f("data/waimai_10k/dev.jsonl", false, 1, 0.86)
+	f("data/online_shopping_10_cats/dev.jsonl.gz", false, 4, 0.90)
+	f("data/eprstmt/dev.jsonl", true, 1, 0.86)
+	f("data/chnsenticorp_htl/dev.jsonl", false, 1, 0.82)
 }
 
 // TestFiguresOnSatisfaction measures experience against the satisfaction that annotators saw in real dialogues.

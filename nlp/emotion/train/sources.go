@@ -22,7 +22,7 @@ const (
 const (
 	goldWeight     = 1
 	secondWeight   = 0.2 // of the second label of a row
-	contrastWeight = 1
+	contrastWeight = 1.5
 	smpWeight      = 0.25
 	intentWeight   = 0.15
 	reviewWeight   = 1

@@ -12,6 +12,9 @@ import (
 	"fmt"
 	"math"
 	"strings"
+	"sync"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/tingke/tingke/nlp/data"
 	"github.com/tingke/tingke/nlp/emotion"
@@ -69,8 +72,11 @@ const (
 
 // Train fits the model twice: without a tenth of the labelled rows, to measure and to calibrate on them, and with all.
 func Train(ctx context.Context, o Options) (*linear.Model, *Report, error) {
+	var mu sync.Mutex
 	say := func(format string, a ...any) {
 		if o.Progress != nil {
+			mu.Lock()
+			defer mu.Unlock()
 			o.Progress(fmt.Sprintf(format, a...))
 		}
 	}
@@ -117,8 +123,20 @@ func Train(ctx context.Context, o Options) (*linear.Model, *Report, error) {
 		return m.SetMeta(linear.Meta{Name: emotion.ModelName, Features: emotion.Features}), nil
 	}
 	held := func(r *row) bool { return r.gold != nil && data.Held(r.gold.Text) }
-	m, err := fit("to measure", func(r *row) bool { return !held(r) })
-	if err != nil {
+	// Both trainings are functions of their rows: they may run side by side.
+	var m, shipped *linear.Model
+	var group errgroup.Group
+	group.Go(func() (err error) {
+		m, err = fit("to measure", func(r *row) bool { return !held(r) })
+		return err
+	})
+	if !o.HeldOut {
+		group.Go(func() (err error) {
+			shipped, err = fit("to ship", func(*row) bool { return true })
+			return err
+		})
+	}
+	if err := group.Wait(); err != nil {
 		return nil, nil, err
 	}
 	var test []*row
@@ -131,10 +149,8 @@ func Train(ctx context.Context, o Options) (*linear.Model, *Report, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	if !o.HeldOut {
-		if m, err = fit("to ship", func(*row) bool { return true }); err != nil {
-			return nil, nil, err
-		}
+	if shipped != nil {
+		m = shipped
 	}
 	report.Data, report.Sparse = digest(rows), m.Meta().Sparse
 	command := "tingke train emotion"
