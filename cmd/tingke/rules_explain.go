@@ -48,18 +48,17 @@ func (a *app) judge(ctx context.Context, id string, f *sessionFlags) (*judged, e
 		if j.set, err = a.newRules(f.packs); err != nil {
 			return nil, err
 		}
+		an, err := a.newAnalyser(f.packs)
+		if err != nil {
+			return nil, err
+		}
+		j.features = an.Features(j.t)
 	} else {
 		err := a.withStore(ctx, func(s *store) error { return j.fromStore(ctx, a, s, id, f.packs) })
 		if err != nil {
 			return nil, err
 		}
 	}
-	an, err := a.newNLP()
-	if err != nil {
-		return nil, err
-	}
-	defer an.Close()
-	j.features = an.Features(j.t)
 	return j, nil
 }
 
@@ -75,6 +74,11 @@ func (j *judged) fromStore(ctx context.Context, a *app, s *store, id string, pac
 	if err := s.Conn().QueryRow(ctx, "SELECT any(rules_version) FROM sessions WHERE session_id = ?", id).Scan(&j.stored); err != nil {
 		return fmt.Errorf("cannot read the analysis of session %q: %w", id, err)
 	}
+	an, err := a.currentAnalyser(ctx, s, packs, nil) // with the opinions in use: rules may ask for them
+	if err != nil {
+		return err
+	}
+	j.features = an.InUse().Features(j.t)
 	if len(packs) > 0 {
 		j.set, err = a.newRules(packs)
 		return err
