@@ -124,6 +124,7 @@ func packSchema() object {
 		"roles":    someOf("role", "customer", "agent", "bot", "system", "any"),
 		"in": mappingOf("in", object{
 			"role": ref("roles"), "first": ref("reach"), "last": ref("reach"), "after": ref("reachAll"), "before": ref("reachAll"), "around": ref("reachAll"), "same_turn": flag,
+			"turns": object{"type": []string{"string", "integer"}, "pattern": `^\s*-?[0-9]+\s*(\.\.\s*-?[0-9]+\s*)?$`, "description": "3..5, or -3..-1 for the last three"},
 		}),
 		"reach":     either(turns, duration),
 		"reachAll":  either(turns, duration, object{"const": "all"}),

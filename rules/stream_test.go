@@ -96,6 +96,10 @@ rules:
   - {id: live_slow, name: x, severity: info, reason: x, forbid: {response_time: {over: 30s}}}
   - {id: live_trigger, name: x, severity: info, reason: x, trigger: {in: {role: customer}, emotion: [angry, urgent]}}
   - {id: live_second, name: x, severity: info, reason: x, which: 2, trigger: {in: {role: customer}, question: {}}, forbid: {in: {role: agent, after: 3}, keyword: [您, 亲]}}
+  - {id: live_turns, name: x, severity: info, reason: x, expect: {in: {role: agent, turns: 2..3}, keyword: [您好]}}
+  - {id: live_from, name: x, severity: info, reason: x, forbid: {in: {role: agent, turns: 2..-1}, keyword: [您]}}
+  - {id: end_turns, name: x, severity: info, reason: x, forbid: {in: {role: agent, turns: -2..-1}, keyword: [您]}}
+  - {id: end_from, name: x, severity: info, reason: x, expect: {in: {role: agent, turns: 2..-1}, keyword: [抱歉]}}
   - {id: end_absence, name: x, severity: info, reason: x, expect: {in: {role: agent}, keyword: [抱歉]}}
   - {id: end_last, name: x, severity: info, reason: x, forbid: {in: {role: agent, last: 1}, keyword: [好]}}
   - {id: end_any, name: x, severity: info, reason: x, which: any, trigger: {in: {role: customer}, question: {}}, expect: {in: {role: agent, after: 1}, keyword: [您]}}
