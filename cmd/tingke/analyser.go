@@ -27,7 +27,7 @@ func (a *app) newRules(packs []string) (*rules.Set, error) {
 	for i, p := range packs {
 		sources[i] = rules.Find(p)
 	}
-	set, err := loadRules(sources...)
+	set, err := a.loadRules(sources...)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
@@ -35,9 +35,13 @@ func (a *app) newRules(packs []string) (*rules.Set, error) {
 }
 
 // loadRules compiles packs; their words are normalised as the texts are, so that a pack may be written in traditional
-// characters or full width.
-func loadRules(sources ...rules.Source) (*rules.Set, error) {
-	return rules.LoadWith(rules.Options{Normalise: func(s string) string { return textnorm.Normalise(s).Text }}, sources...)
+// characters or full width. Texts are compared by meaning with the configured encoder.
+func (a *app) loadRules(sources ...rules.Source) (*rules.Set, error) {
+	enc, err := a.newEncoder()
+	if err != nil {
+		return nil, err
+	}
+	return rules.LoadWith(rules.Options{Normalise: func(s string) string { return textnorm.Normalise(s).Text }, Encoder: enc}, sources...)
 }
 
 // newAnalyser joins the language stages and the rules to the pure function that analyses sessions.

@@ -111,7 +111,7 @@ func (a *app) benchPipeline(ctx context.Context, o benchOptions) (result *benchR
 	}
 
 	key := []byte("key of the pipeline benchmark")
-	set, err := loadRules(rules.Embedded("standard"), rules.Generate(o.rules, o.seed))
+	set, err := a.loadRules(rules.Embedded("standard"), rules.Generate(o.rules, o.seed))
 	if err != nil {
 		return nil, err
 	}

@@ -94,7 +94,7 @@ func (a *app) benchRules(o benchRulesOptions) (*benchRulesResult, error) {
 	sets := make([]*rules.Set, len(o.sizes))
 	for k, n := range o.sizes {
 		before, began := heapMiB(), time.Now()
-		if sets[k], err = loadRules(rules.Generate(n, o.seed)); err != nil {
+		if sets[k], err = a.loadRules(rules.Generate(n, o.seed)); err != nil {
 			return nil, &exitError{exitUsage, err}
 		}
 		x := benchRulesSize{Rules: n, LoadMS: float64(time.Since(began).Microseconds()) / 1000}

@@ -17,7 +17,7 @@ import (
 
 // ruleStore is what is published in the store beside the packs of the configuration.
 func (a *app) ruleStore(s *store) (*rulestore.Store, error) {
-	r, err := rulestore.New(s.Warehouse, a.config.Rules.Packs, loadRules)
+	r, err := rulestore.New(s.Warehouse, a.config.Rules.Packs, a.loadRules)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}

@@ -104,7 +104,7 @@ func (a *app) rulesLintCommand() *cobra.Command {
 			if err != nil {
 				return err
 			}
-			found := lint(sources)
+			found := a.lint(sources)
 			for _, f := range found {
 				if a.json {
 					if err := json.NewEncoder(a.out).Encode(f); err != nil {
@@ -126,7 +126,7 @@ func (a *app) rulesLintCommand() *cobra.Command {
 	}
 }
 
-func lint(sources []rules.Source) []finding {
+func (a *app) lint(sources []rules.Source) []finding {
 	var out []finding
 	add := func(level string, list []rules.Problem) {
 		for _, p := range list {
@@ -134,7 +134,7 @@ func lint(sources []rules.Source) []finding {
 		}
 	}
 	compile := func(sources ...rules.Source) *rules.Set {
-		set, err := loadRules(sources...)
+		set, err := a.loadRules(sources...)
 		var problems rules.Problems
 		switch {
 		case errors.As(err, &problems):
@@ -193,7 +193,7 @@ func (a *app) rulesListCommand() *cobra.Command {
 					return err
 				}
 				for i, s := range sources {
-					set, err := loadRules(s)
+					set, err := a.loadRules(s)
 					if err != nil {
 						return &exitError{exitUsage, err}
 					}

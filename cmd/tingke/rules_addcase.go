@@ -57,7 +57,7 @@ func (a *app) rulesAddCaseCommand() *cobra.Command {
 				return err
 			}
 			if text != nil { // the hit of the file's own rule, where it has one
-				own, err := loadRules(rules.Text(pack, text))
+				own, err := a.loadRules(rules.Text(pack, text))
 				if err != nil {
 					return &exitError{exitUsage, err}
 				}
@@ -130,7 +130,7 @@ func (a *app) addCase(made *rulecase.Case, path string, text []byte, features ru
 		if err != nil {
 			return usagef("cannot add the test to %q: %w", path, err)
 		}
-		set, err := loadRules(rules.Text(path, with))
+		set, err := a.loadRules(rules.Text(path, with))
 		if err != nil {
 			return fmt.Errorf("the pack would be broken with the test, it stays as it was: %w", err)
 		}

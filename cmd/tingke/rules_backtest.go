@@ -154,7 +154,7 @@ func (b *backtesting) stored(ctx context.Context, s *store, from, to time.Time) 
 // load finds the rules in use.
 func (b *backtesting) load(ctx context.Context, s *store) (err error) {
 	if s == nil {
-		if b.packs, err = rulestore.New(nil, b.app.config.Rules.Packs, loadRules); err != nil {
+		if b.packs, err = rulestore.New(nil, b.app.config.Rules.Packs, b.app.loadRules); err != nil {
 			return &exitError{exitUsage, err}
 		}
 		if b.use, err = b.packs.Configured(); err != nil {
@@ -178,7 +178,7 @@ func (b *backtesting) load(ctx context.Context, s *store) (err error) {
 }
 
 func (b *backtesting) run(ctx context.Context, total int, next func(context.Context) (backtest.Session, bool, error)) error {
-	alone, err := loadRules(b.draft)
+	alone, err := b.app.loadRules(b.draft)
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}

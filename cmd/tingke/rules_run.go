@@ -86,7 +86,7 @@ func (a *app) testRules(ctx context.Context, packs, transcripts []string, opt in
 	var results []testOutcome
 	if !onlyTranscripts {
 		for i, s := range sources {
-			set, err := loadRules(s)
+			set, err := a.loadRules(s)
 			if err != nil {
 				return &exitError{exitUsage, err}
 			}
@@ -152,7 +152,7 @@ func entryAt(text []byte, line int) string {
 }
 
 func (a *app) annotatedTests(ctx context.Context, sources []rules.Source, paths []string, opt intake.Options, features rules.Featuriser) ([]testOutcome, error) {
-	set, err := loadRules(sources...)
+	set, err := a.loadRules(sources...)
 	if err != nil {
 		return nil, &exitError{exitUsage, err}
 	}
