@@ -73,6 +73,7 @@ DATA ?= ../shared
 models: build ## train every model again, with the data of DATA (../shared) where it is there
 	bin/tingke train emotion $(if $(wildcard $(DATA)),--data $(DATA)) -o nlp/models/emotion.bin
 	bin/tingke train mentions $(if $(wildcard $(DATA)),--data $(DATA)) -o nlp/models/mention.bin
+	bin/tingke train encoder $(if $(wildcard $(DATA)),--data $(DATA)) -o nlp/models/encoder
 
 .PHONY: bench
 bench: build ## the pipeline against its floor
