@@ -195,6 +195,7 @@ func TestProductFromContext(t *testing.T) {
 	f("这款用着不舒服，敷一会儿就往下掉，还有股怪味", "面膜B", "customer: 我买了面膜B", "agent: 好的亲，您说")
 	f("多少钱", "面膜A", "agent: 您看的是面膜A哦")
 	f("这个多少钱", "", "agent: 面膜A和面膜B都有货")
+	f("太硬了", "", "customer: 面膜A", "agent: 面膜A和面膜B都有货")
 	f("太硬了", "", "agent: 您收到的货怎么样")
 	f("太硬了", "面膜A", "customer: 面膜B先不说", "agent: 那面膜A呢")
 	f("面膜A太硬了", "面膜A", "agent: 您收到的面膜B用着怎么样")
