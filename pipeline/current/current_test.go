@@ -207,3 +207,16 @@ func TestOneAnalyserASession(t *testing.T) {
 	close(stop)
 	running.Wait()
 }
+
+// TestTheEndIsNoFailure: a look that the end of the process cuts short is not reported, and changes nothing.
+func TestTheEndIsNoFailure(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	a := newAnalyser(t, Options{Sources: []Source{
+		source{"first", func() (Change, error) { stop(); return rulesTo("r1"), context.Canceled }},
+		source{"second", func() (Change, error) { t.Error("asked after the end"); return nil, nil }},
+	}})
+	a.Refresh(ctx)
+	if got := versions(a); got != "r0 m0" || a.Status()[0].Error != "" {
+		t.Errorf("in use %s, status %+v", got, a.Status())
+	}
+}
