@@ -44,7 +44,7 @@ type Result struct {
 }
 
 // DeadZone is the size of the polarity below which a turn is of neutral polarity.
-const DeadZone = 0.4
+const DeadZone = 0.3
 
 // ContextTurns is how many turns before the scored one count.
 const ContextTurns = 3

@@ -64,7 +64,7 @@ func (s *Scorer) judge(t *Text, role schemas.Role, before *Text, raw *[emotions]
 }
 
 // turnSide is how much the head of three classes has to say about the side, beside the head that knows only sides.
-const turnSide = 0.3
+const turnSide = 0.2
 
 // sided gives the polarity: how sure the model is that there is one, times which one. Both heads speak on the side.
 func (s *Scorer) sided(p *part) float32 {
