@@ -54,7 +54,6 @@ const (
 	rolePos
 	roleBad
 	roleNeg
-	roleAck
 	roleReproach
 	roleCause
 )
@@ -63,7 +62,7 @@ var roleNames = map[string]tagRole{
 	"request": roleRequest, "canyou": roleCanYou, "suggestion": roleSuggestion, "bug": roleBug, "complain": roleComplain,
 	"praise": rolePraise, "nomention": roleNoMention, "rant": roleRant, "concrete": roleConcrete, "selffact": roleSelfFact,
 	"bareq": roleBareQuestion, "anota": roleQuestionMark, "q": roleQuestion, "qmark": roleQuestionMark, "what": roleWhat, "pos": rolePos, "bad": roleBad,
-	"neg": roleNeg, "ack": roleAck, "reproach": roleReproach, "whatup": roleCause, "why": roleCause, "howto": roleCause,
+	"neg": roleNeg, "reproach": roleReproach, "whatup": roleCause, "why": roleCause, "howto": roleCause,
 }
 
 // tagUse says what each tag of the lexicon does: its role, and for an aspect which one.

@@ -58,7 +58,6 @@ type clause struct {
 	bare       bool
 	reproach   float32 // evidence that a question is none: 怎么又, 不是说
 	cause      bool    // asks for cause or remedy
-	content    int32   // characters outside formulas and acknowledgements
 	digits     bool
 }
 
@@ -171,23 +170,11 @@ func (f *Finder) collect(r *reader) {
 	for _, c := range r.Clauses {
 		r.clauses = append(r.clauses, clause{start: c.Start, end: c.End, stop: c.Stop, asks: c.Stop == '?', formQ: c.Stop == '?'})
 	}
-	current, negAt, neg, upTo := int32(-1), int32(0), false, int32(0)
-	covered, rantTo := int32(0), int32(0)
-	flush := func() {
-		if current >= 0 {
-			c := &r.clauses[current]
-			c.content = runes(r.Text, c.start, c.end) - covered
-		}
-		covered = 0
-	}
+	current, negAt, neg, rantTo := int32(-1), int32(0), false, int32(0)
 	for i := range r.Marks {
 		m := &r.Marks[i]
 		if m.Clause != current {
-			flush()
-			for current++; current < m.Clause; current++ {
-				r.clauses[current].content = runes(r.Text, r.clauses[current].start, r.clauses[current].end)
-			}
-			neg, upTo = false, m.First
+			current, neg = m.Clause, false
 		}
 		c := &r.clauses[current]
 		if m.Start >= c.end && r.clauses[current].stop != 0 {
@@ -252,11 +239,6 @@ func (f *Finder) collect(r *reader) {
 				c.concrete = true
 			case roleNoMention:
 				c.noMention += w
-				covered += max(0, m.Last-max(m.First, upTo))
-				upTo = max(upTo, m.Last)
-			case roleAck:
-				covered += max(0, m.Last-max(m.First, upTo))
-				upTo = max(upTo, m.Last)
 			case roleSelfFact:
 				c.self = true
 			case roleBareQuestion:
@@ -289,12 +271,6 @@ func (f *Finder) collect(r *reader) {
 			neg, negAt = true, m.Last
 		}
 	}
-	flush()
-	for current++; int(current) < len(r.clauses); current++ {
-		if current >= 0 {
-			r.clauses[current].content = runes(r.Text, r.clauses[current].start, r.clauses[current].end)
-		}
-	}
 	for i := range r.clauses {
 		c := &r.clauses[i]
 		for _, b := range []byte(r.Text[c.start:c.end]) {
@@ -325,14 +301,4 @@ func (f *Finder) collect(r *reader) {
 			c.kinds[praise] += w
 		}
 	}
-}
-
-func runes(text string, start, end int32) int32 {
-	n := int32(0)
-	for _, b := range []byte(text[start:end]) {
-		if b&0xc0 != 0x80 {
-			n++
-		}
-	}
-	return n
 }
