@@ -96,7 +96,7 @@ func (s *Space) mean(dst []float32, texts []string) {
 const assignShare = 1
 
 // assignBeam is the width of the search.
-const assignBeam = 6
+const assignBeam = 4
 
 // assignNearest is how many of the opinions found are compared exactly.
 const assignNearest = 8

@@ -50,13 +50,13 @@ var roles = func() map[string]wordRole {
 		}
 	}
 	add(filler, `请问 问 问下 一下 下 想问 你好 您好 亲 亲亲 亲爱的 谢谢 麻烦 麻烦您 麻烦你 我 你 您 他 她 它 我们 你们 咱们 他们 人家 自己 我家 你家 你们家 这 那 这个 那个 这款 那款 这种 这样 那样 这么 那么
-		啊 呀 呢 吗 嘛 吧 哦 噢 喔 哈 呵 嗯 哎 唉 诶 额 呃 哟 啦 咯 喽 么 了 着 过 地 得 就 都 也 还 又 再 才 却 已经 现在 刚 刚才 刚刚 一直 总是 然后 但是 可是 不过 因为 所以 如果 就是 其实 反正 到底 究竟 真的 真是 实在
-		客服 老板 店家 商家 卖家 小二 掌柜 帮 帮忙 帮我 给 给我 让 叫 想 要 想要 需要 希望 觉得 感觉 知道 看看 看 说 请 告诉 什么的 之类 等等 一个 个 几 些 一点 有点 有些 是 在 把 被 对 会 起来 上 里 出来 下来 过来 呗 行 好 嗎
+		啊 呀 呢 吗 嘛 吧 哦 噢 喔 哈 呵 嗯 哎 唉 诶 额 呃 哟 啦 咯 喽 么 了 着 过 地 就 都 也 还 又 再 才 却 已经 现在 刚 刚才 刚刚 一直 总是 然后 但是 可是 不过 因为 所以 如果 就是 其实 反正 到底 究竟 真的 真是 实在
+		老板 店家 商家 卖家 小二 掌柜 帮我 给我 想 要 想要 需要 希望 觉得 感觉 知道 看看 请 告诉 什么的 之类 等等 一个 个 几 些 一点 有点 有些 是 在 把 被 对 会 起来 上 里 出来 下来 过来 呗 行 好 嗎
 		一 二 三 两 块 块钱 元 天 今天 昨天 明天 前天 多`)
 	add(question, `为什么 为何 为啥 怎么 怎样 怎么样 如何 咋 怎么办 什么时候 啥时候 几时 何时 多久 多长时间 几天 多少 多少钱 几 什么 啥 哪 哪个 哪里 哪儿 哪些 哪种 谁 能不能 可不可以 能否 可否 是否 是不是 有没有 会不会 能 可以 可 凭什么 怎么回事 多大 多重 多长`)
 	add(negation, `不 没 没有 无 未 别 无法 不能 不会 不是 不让 不给 没法 不可以 不了 不到 不上 不起`)
 	add(degree, `太 很 非常 特别 好 超 超级 挺 比较 最 更 越来越 这么 那么 十分 有点`)
-	add(glue, `的 和 与 跟 或 到 从 用 比`)
+	add(glue, `的 和 与 跟 或 比`)
 	delete(m, "好")
 	m["这么"], m["那么"], m["有点"] = filler, filler, degree
 	return m
@@ -131,18 +131,82 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 			}
 		}
 	}
-	title := lead + join(words)
-	if o.Product != "" && !strings.Contains(title, strings.ToLower(o.Product)) && !strings.Contains(title, o.Product) {
-		title = lead + o.Product + join(words)
+	body := join(words)
+	if lead != "" {
+		for strings.HasPrefix(body, "的") {
+			body = strings.TrimPrefix(body, "的")
+		}
 	}
+	if utf8.RuneCountInString(body) < 2 || len(words) > 2 && utf8.RuneCountInString(body) < 3 && lead == "" {
+		// Too little to be understood: the medoid without its politeness says it.
+		body = tidied(words)
+	}
+	if o.Product != "" && !strings.Contains(body, strings.ToLower(o.Product)) && !strings.Contains(body, o.Product) && !said(o.Product, body) {
+		body = o.Product + body
+	}
+	title := lead + body
 	if utf8.RuneCountInString(title) > titleRunes {
-		title = string([]rune(title)[:titleRunes])
+		title = shorten(words, lead, title)
 	}
-	if title == "" || title == lead {
-		r := []rune(medoid)
-		title = string(r[:min(len(r), titleRunes)])
+	if title == lead {
+		title = medoid
 	}
 	return display(title, o.Product)
+}
+
+// tidied gives the medoid without politeness and particles at its ends.
+func tidied(words []word) string {
+	from, to := 0, len(words)
+	for from < to && words[from].role == filler {
+		from++
+	}
+	for to > from && (words[to-1].role == filler || words[to-1].role == glue) {
+		to--
+	}
+	var b strings.Builder
+	for _, w := range words[from:to] {
+		if !particles[w.text] {
+			b.WriteString(w.text)
+		}
+	}
+	return b.String()
+}
+
+var particles = func() map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields("啊 呀 呢 嘛 哦 噢 喔 哈 呵 嗯 哎 唉 诶 额 呃 哟 啦 咯 喽 请问 亲 你好 您好 谢谢 麻烦 一下 就是 然后 其实 到底 究竟 真的 真是 实在") {
+		m[w] = true
+	}
+	return m
+}()
+
+// said says whether a title names the product by a part of its name (洗衣机 for 静洗滚筒洗衣机X8).
+func said(product, title string) bool {
+	r := []rune(product)
+	for i := 0; i+3 <= len(r); i++ {
+		if strings.Contains(title, strings.ToLower(string(r[i:i+3]))) {
+			return true
+		}
+	}
+	return false
+}
+
+// shorten cuts a title between two words.
+func shorten(words []word, lead, title string) string {
+	cut := lead
+	for _, w := range words {
+		if !w.keep {
+			continue
+		}
+		if utf8.RuneCountInString(cut+w.text) > titleRunes {
+			break
+		}
+		cut += w.text
+	}
+	if cut == lead {
+		return string([]rune(title)[:titleRunes])
+	}
+	return cut
 }
 
 // join puts the words that stay together: with the negation or degree right before them, and the glue between two of
@@ -154,15 +218,23 @@ func join(words []word) string {
 			w.keep = true
 		}
 	}
+	for i := 1; i < len(words); i++ {
+		switch words[i].text {
+		case "不了", "不到", "不上", "不起": // belongs to the verb before it
+			words[i].keep = words[i].keep || words[i-1].keep
+		}
+	}
 	for i := 1; i+1 < len(words); i++ {
 		if words[i].role == glue && words[i-1].keep && words[i+1].keep && words[i].text != "比" {
 			words[i].keep = true
 		}
 	}
 	var b strings.Builder
+	said := map[string]bool{}
 	for _, w := range words {
-		if w.keep {
+		if w.keep && !(said[w.text] && w.role == content) {
 			b.WriteString(w.text)
+			said[w.text] = true
 		}
 	}
 	return b.String()
@@ -207,12 +279,31 @@ func (m *Model) spans(text string) []schemas.Span {
 			spans = append(spans, schemas.Span{Start: i, End: i + utf8.RuneLen(r)})
 		}
 	}
+	spans = phrases(text, spans)
 	out := spans[:0:0]
 	for _, s := range spans {
 		if k := len(out) - 1; k >= 0 && out[k].End == s.Start && variant(text[s.Start:s.End]) && !variant(text[out[k].Start:out[k].End]) &&
 			roles[text[out[k].Start:out[k].End]] == content && s.Start-out[k].Start >= 6 {
 			out[k].End = s.End
 			continue
+		}
+		out = append(out, s)
+	}
+	return out
+}
+
+// phrases joins words that are one question or denial together: 什么 时候, 能 不 能.
+func phrases(text string, spans []schemas.Span) []schemas.Span {
+	out := spans[:0:0]
+	for i := 0; i < len(spans); i++ {
+		s := spans[i]
+		for n := min(3, len(spans)-i); n > 1; n-- {
+			whole := schemas.Span{Start: s.Start, End: spans[i+n-1].End}
+			if r, ok := roles[text[whole.Start:whole.End]]; ok && (r == question || r == negation) {
+				s = whole
+				i += n - 1
+				break
+			}
 		}
 		out = append(out, s)
 	}
