@@ -34,6 +34,7 @@ rules:
   - {id: o9, name: x, severity: info, reason: x, which: last, trigger: {in: {role: customer}, emotion: [angry, annoyed]}, expect: {in: {role: agent, after: 30s}, keyword: [抱歉]}}
   - {id: o10, name: x, severity: critical, critical: whole, points: -50, reason: x, forbid: {in: {role: agent}, in_clause: true, all: [{keyword: [退]}, {any: [{keyword: [不能]}, {regex: '不(行|可)'}]}]}}
   - {id: o11, name: x, severity: info, reason: x, applies: {channel: call}, forbid: {in_turn: true, none: [{keyword: [<问候>]}, {question: {}}]}}
+  - {id: o13, name: x, severity: info, reason: x, forbid: {in: {role: agent}, in_clause: true, none: [{keyword: [您]}, {keyword: [好]}]}}
   - {id: o12, name: x, severity: info, reason: x, trigger: {in: {role: customer}, mention: {kind: [complaint]}}, forbid: {in: {role: agent, around: 2, same_turn: true}, keyword: [您], unless: {not: {keyword: [亲]}}}}
 `
 

@@ -91,6 +91,10 @@ func (a *app) benchRules(o benchRulesOptions) (*benchRulesResult, error) {
 	for _, t := range ts {
 		r.Turns += len(t.Turns)
 	}
+	// What every set shares is loaded once and is not of the first size.
+	if _, err := a.loadRules(rules.Generate(20, o.seed)); err != nil {
+		return nil, &exitError{exitUsage, err}
+	}
 	sets := make([]*rules.Set, len(o.sizes))
 	for k, n := range o.sizes {
 		before, began := heapMiB(), time.Now()
