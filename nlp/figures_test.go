@@ -135,8 +135,8 @@ func TestFiguresOnAnnotatedTurns(t *testing.T) {
 	emotion := mean(of{p, x, y})
 	mentions := (mean(kind) + mean(aspect) + mean(valuable)) / 3
 	t.Logf("kappa: emotion %.3f, mentions %.3f (kind %.3f, aspect %.3f, valuable %.3f)", emotion, mentions, mean(kind), mean(aspect), mean(valuable))
-	if emotion < 0.70 || mentions < 0.60 {
-		t.Errorf("a step back: emotion %.3f (>= .70), mentions %.3f (>= .60)", emotion, mentions)
+	if emotion < 0.70 || mentions < 0.68 {
+		t.Errorf("a step back: emotion %.3f (>= .70), mentions %.3f (>= .68)", emotion, mentions)
 	}
 }
 
