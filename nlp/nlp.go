@@ -61,7 +61,7 @@ func New(o Options) (*Analyser, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use product list: %w", err)
 	}
-	a := &Analyser{cache: newCache(o.CacheEntries), version: modelVersion(list)}
+	a := &Analyser{cache: newCache(o.CacheEntries)}
 	if a.emo, err = emotion.New(); err != nil {
 		return nil, err
 	}
@@ -71,6 +71,7 @@ func New(o Options) (*Analyser, error) {
 	if a.seg, err = segment.New(segment.Options{DictDir: o.DictDir, UserDict: o.UserDict}); err != nil {
 		return nil, err
 	}
+	a.version = modelVersion(list) + a.seg.Version()
 	return a, nil
 }
 

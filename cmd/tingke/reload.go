@@ -28,6 +28,10 @@ func (a *app) ruleStore(s *store) (*rulestore.Store, error) {
 // session on, and, while Run of the result runs, from refresh_every after it was published. Packs named on the command
 // line stay as they are.
 func (a *app) currentAnalyser(ctx context.Context, s *store, packs []string, registry prometheus.Registerer) (*current.Analyser, error) {
+	words, err := a.newDictionaries()
+	if err != nil {
+		return nil, err
+	}
 	base, err := a.newAnalyser(packs)
 	if err != nil {
 		return nil, err
@@ -35,6 +39,9 @@ func (a *app) currentAnalyser(ctx context.Context, s *store, packs []string, reg
 	sources, err := a.sources(s, base, packs)
 	if err != nil {
 		return nil, err
+	}
+	if words != nil {
+		sources = append(sources, words)
 	}
 	c, err := current.New(base, current.Options{Sources: sources, Every: a.config.RefreshEvery, Log: a.log, Registerer: registry})
 	if err != nil {

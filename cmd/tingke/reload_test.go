@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -185,4 +186,62 @@ func statusPage(t *testing.T, a *app, w *worker) string {
 		t.Error(err)
 	}
 	return string(b)
+}
+
+// TestDictionariesAreReadAgain: changed words and products are in use at the next look; a mistake leaves the old ones and
+// is reported until it is mended.
+func TestDictionariesAreReadAgain(t *testing.T) {
+	a := testApp(t)
+	words := writeFile(t, "words.txt", "玻色因面霜\n")
+	a.config.NLP.UserDict = []string{words}
+	d, err := a.newDictionaries()
+	if err != nil {
+		t.Fatal(err)
+	}
+	base, err := a.newAnalyser(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := current.New(base, current.Options{Sources: []current.Source{d}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	look := func(want string) string {
+		t.Helper()
+		c.Refresh(t.Context())
+		if got := c.Status()[0].Error; (got == "") != (want == "") || !strings.Contains(got, want) {
+			t.Errorf("the source says %q, want %q", got, want)
+		}
+		return c.InUse().ModelVersion()
+	}
+	first := look("")
+	if first != base.ModelVersion() || !strings.Contains(first, "words=") {
+		t.Errorf("nothing changed, but %q is in use instead of %q", first, base.ModelVersion())
+	}
+	write := func(text string) {
+		t.Helper()
+		if err := os.WriteFile(words, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("玻色因面霜\n二裂酵母精华\n")
+	second := look("")
+	if second == first {
+		t.Error("new words are not in use")
+	}
+	write("玻色因面霜 many n\n")
+	if got := look("words.txt"); got != second {
+		t.Errorf("a wrong file changed what is in use to %q", got)
+	}
+	look("words.txt") // still reported while the file stays as it is
+	if err := os.Remove(words); err != nil {
+		t.Fatal(err)
+	}
+	if got := look("cannot read dictionary"); got != second {
+		t.Errorf("a missing file changed what is in use to %q", got)
+	}
+	write("玻色因面霜\n")
+	if got := look(""); got != first {
+		t.Errorf("the first words again give %q, want %q", got, first)
+	}
 }

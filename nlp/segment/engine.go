@@ -16,7 +16,9 @@ import (
 type engine struct {
 	jieba *gojieba.Jieba
 	key   [sha256.Size]byte
-	refs  atomic.Int64
+	// version is what Segmenter.Version gives.
+	version string
+	refs    atomic.Int64
 }
 
 // engines are the living instances by their dictionaries.
@@ -61,6 +63,8 @@ func engineFor(o Options) (*engine, error) {
 	e.refs.Store(1)
 	if o.DictDir == "" && len(o.UserDict) == 0 && len(o.Words) == 0 {
 		e.retain() // the base instance lives as long as the process
+	} else {
+		e.version = fmt.Sprintf(",words=%x", key[:8])
 	}
 	if engines.m == nil {
 		engines.m = map[[sha256.Size]byte]*engine{}

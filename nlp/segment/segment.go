@@ -5,6 +5,7 @@
 package segment
 
 import (
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"unicode"
@@ -29,18 +30,30 @@ type Options struct {
 // Segmenter cuts texts into words. It is safe for concurrent use. Segmenters with equal dictionaries share one
 // instance, which takes about 115 MB and half a second to make; the one without user words is made once a process.
 type Segmenter struct {
-	current atomic.Pointer[engine]
+	current *atomic.Pointer[engine]
 }
 
-// New makes a segmenter. Its errors name file and line of every bad entry. Close gives the memory back.
+// New makes a segmenter. Its errors name file and line of every bad entry. Close gives the memory back, or the garbage
+// collector does: of a segmenter that was replaced while others used it nobody knows when the last use ends.
 func New(o Options) (*Segmenter, error) {
 	e, err := engineFor(o)
 	if err != nil {
 		return nil, err
 	}
-	s := new(Segmenter)
+	s := &Segmenter{current: new(atomic.Pointer[engine])}
 	s.current.Store(e)
+	runtime.AddCleanup(s, closeEngine, s.current)
 	return s, nil
+}
+
+// Version names the dictionaries where they are others than the built-in ones: ",words=" and 16 hex digits, else "".
+func (s *Segmenter) Version() string {
+	e := s.acquire()
+	if e == nil {
+		return ""
+	}
+	defer e.release()
+	return e.version
 }
 
 // Swap replaces the dictionaries. Calls under way finish with the old ones, whose memory is then freed. On an error
@@ -57,8 +70,10 @@ func (s *Segmenter) Swap(o Options) error {
 }
 
 // Close gives up the dictionaries. Calls under way finish; later ones see no dictionary and return single characters.
-func (s *Segmenter) Close() {
-	if old := s.current.Swap(nil); old != nil {
+func (s *Segmenter) Close() { closeEngine(s.current) }
+
+func closeEngine(current *atomic.Pointer[engine]) {
+	if old := current.Swap(nil); old != nil {
 		old.release()
 	}
 }
