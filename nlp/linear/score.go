@@ -54,12 +54,8 @@ func notZero(k uint32) uint32 {
 
 func slot(k uint32) uint32 { return k * 0x9E3779B1 >> 7 }
 
-// find gives the row of a key, or nil.
-func (t *table) find(k uint32) []uint64 {
-	b := k & t.fmask
-	if t.filter[b/64]&(1<<(b%64)) == 0 {
-		return nil
-	}
+// row gives the row of a key that the filter let through, or nil.
+func (t *table) row(k uint32) []uint64 {
 	for at := slot(k) & t.mask; ; at = (at + 1) & t.mask {
 		s := t.slots[int(at)*t.stride:][:t.stride]
 		switch s[0] {
@@ -91,31 +87,45 @@ func (m *Model) AddSparse(scores []float32, keys []uint64, value float32) {
 func (m *Model) sum(sum *[MaxClasses]int32, keys []uint64) bool {
 	var acc [MaxClasses / 4]uint64
 	n, found := 0, false
-	for _, key := range keys {
-		row := m.table.find(notZero(uint32(key)))
-		if row == nil {
-			continue
+	// In batches: first those the filter lets through, without a branch, then their rows, whose loads can overlap.
+	var batch [64]uint32
+	t := &m.table
+	for len(keys) > 0 {
+		part := keys[:min(len(keys), len(batch))]
+		keys = keys[len(part):]
+		passed := 0
+		for _, key := range part {
+			k := notZero(uint32(key))
+			b := k & t.fmask
+			batch[passed&63] = k
+			passed += int(t.filter[b/64] >> (b % 64) & 1)
 		}
-		if len(row) == 3 {
-			// The usual width, without a loop.
-			x, y, z := row[0], row[1], row[2]
-			acc[0] += x & lanes
-			acc[1] += x >> 8 & lanes
-			acc[2] += y & lanes
-			acc[3] += y >> 8 & lanes
-			acc[4] += z & lanes
-			acc[5] += z >> 8 & lanes
-		} else {
-			for w, x := range row {
-				acc[2*w] += x & lanes
-				acc[2*w+1] += x >> 8 & lanes
+		for _, k := range batch[:passed] {
+			row := t.row(k)
+			if row == nil {
+				continue
 			}
+			if len(row) == 3 {
+				// The usual width, without a loop.
+				x, y, z := row[0], row[1], row[2]
+				acc[0] += x & lanes
+				acc[1] += x >> 8 & lanes
+				acc[2] += y & lanes
+				acc[3] += y >> 8 & lanes
+				acc[4] += z & lanes
+				acc[5] += z >> 8 & lanes
+			} else {
+				for w, x := range row {
+					acc[2*w] += x & lanes
+					acc[2*w+1] += x >> 8 & lanes
+				}
+			}
+			if n++; n == flushEvery {
+				m.flush(sum, &acc, n)
+				n = 0
+			}
+			found = true
 		}
-		if n++; n == flushEvery {
-			m.flush(sum, &acc, n)
-			n = 0
-		}
-		found = true
 	}
 	if n > 0 {
 		m.flush(sum, &acc, n)
