@@ -99,7 +99,7 @@ const assignShare = 1
 const assignBeam = 4
 
 // assignNearest is how many of the opinions found are compared exactly.
-const assignNearest = 8
+const assignNearest = 6
 
 // Epoch is the number of the snapshot.
 func (s *Snapshot) Epoch() uint32 { return s.epoch }

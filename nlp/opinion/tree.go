@@ -14,7 +14,7 @@ type tree struct {
 	vectors []float32
 	nodes   []treeNode
 	centres []float32 // dim numbers of each node, of length 1; only while the tree is made
-	// Sketches of nodes and items: searching looks at these, a fifteenth of the memory, and at the vectors of the best.
+	// Sketches of nodes and items: searching looks at these, a twentieth of the memory, and at the vectors of the best.
 	nodeSketches, itemSketches []int8
 }
 
@@ -52,7 +52,7 @@ func newTree(vectors []float32, dim int) *tree {
 }
 
 // sketchDim is the number of components of a sketch.
-const sketchDim = 128
+const sketchDim = 64
 
 // sketch appends the sketch of a vector: each component is added, with a sign of its own, to one of sketchDim sums
 // (count sketch, Charikar et al. 2002), so that the dot product of two sketches is about that of the vectors.
