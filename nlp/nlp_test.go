@@ -296,6 +296,6 @@ func TestAllocations(t *testing.T) {
 			t.Errorf("%.1f allocations a turn with room for %d texts, at most %.1f are allowed", got, entries, most)
 		}
 	}
-	f(0, 14)
+	f(0, 10)
 	f(10_000, 1)
 }
