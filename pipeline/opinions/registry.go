@@ -184,11 +184,10 @@ func (s Snapshot) Assign(m schemas.TurnMention) (id string, score float64) {
 type Source struct {
 	w     *warehouse.Warehouse
 	m     *opinion.Model
-	taken bool
 	epoch uint32
 }
 
-// NewSource makes a source; the first Look gives the published epoch, also where that is 0.
+// NewSource makes a source; the first Look gives the published epoch, if there is one.
 func NewSource(w *warehouse.Warehouse, m *opinion.Model) *Source { return &Source{w: w, m: m} }
 
 // Name implements current.Source.
@@ -200,7 +199,7 @@ func (s *Source) Look(ctx context.Context) (current.Change, error) {
 	if err != nil {
 		return nil, err
 	}
-	if s.taken && latest.Epoch <= s.epoch {
+	if latest.Epoch <= s.epoch {
 		return nil, nil
 	}
 	events, err := s.w.OpinionEvents(ctx, latest.Epoch)
@@ -208,6 +207,6 @@ func (s *Source) Look(ctx context.Context) (current.Change, error) {
 		return nil, err
 	}
 	next := NewSnapshot(s.m, latest.Epoch, Fold(events))
-	s.taken, s.epoch = true, latest.Epoch
+	s.epoch = latest.Epoch
 	return func(a *analyse.Analyser) *analyse.Analyser { return a.WithOpinions(next) }, nil
 }
