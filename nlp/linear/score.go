@@ -21,7 +21,7 @@ func newTable(keys []uint32, weights []int8, classes, words int) table {
 	}
 	bits := max(64, size*8)
 	t := table{
-		filter: make([]uint64, bits/64), slots: make([]uint64, size*(words+1)), stride: words + 1,
+		filter: make([]uint64, bits/64), slots: makeWords(size * (words + 1)), stride: words + 1,
 		mask: uint32(size - 1), fmask: uint32(bits - 1),
 	}
 	for i, k := range keys {
