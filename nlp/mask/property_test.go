@@ -116,8 +116,14 @@ func TestLinear(t *testing.T) {
 	for _, unit := range []string{"1", "1 ", "138-", "幺", "三个零", "张", "张伟", "浙江省", "路", "区路号", "a@", "微信", "[", "[电话x]", "我叫", "先生", "138123456781", "京A", "村，", "3栋", "收", "\u200b1", "qq"} {
 		text := strings.Repeat(unit, 1<<17/len(unit))
 		holds(t, text)
-		short, long := best(strings.Repeat(unit, 1<<15/len(unit))), best(text)
-		if long > 10*short+20*time.Millisecond {
+		var short, long time.Duration
+		// What is quadratic is so every time; a busy machine is not.
+		for range 8 {
+			if short, long = best(strings.Repeat(unit, 1<<15/len(unit))), best(text); long <= 10*short {
+				break
+			}
+		}
+		if long > 10*short {
 			t.Errorf("128 KiB of %q take %v, 32 KiB %v: more than linear", unit, long, short)
 		}
 	}
