@@ -1,0 +1,1 @@
+-- Filled in by what needs it.
