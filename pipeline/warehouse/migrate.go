@@ -129,7 +129,8 @@ func (w *Warehouse) plan(ctx context.Context, migrations []schemas.Migration) (p
 		switch {
 		case !ok:
 			p.missing = append(p.missing, m)
-		case stored["timezone"] != p.timezone && strings.Contains(m.SQL, "{{timezone}}"):
+		case stored["timezone"] != p.timezone && (len(p.again) > 0 || strings.Contains(m.SQL, "{{timezone}}")):
+			// All after the first: a later one may make a view of an earlier one anew.
 			p.again = append(p.again, m)
 		}
 	}

@@ -206,6 +206,17 @@ func TestTimezone(t *testing.T) {
 		t.Fatal(err)
 	}
 	day(london, "2026-03-01")
+	fresh := config(t)
+	fresh.Timezone = "Europe/London"
+	born := open(t, fresh)
+	if err := born.Migrate(ctx); err != nil {
+		t.Fatal(err)
+	}
+	// Without the name of the database, which is what they differ in.
+	views := "SELECT arrayStringConcat(arraySort(groupArray(replaceAll(create_table_query, currentDatabase(), ''))), char(10)) FROM system.tables WHERE database = currentDatabase() AND engine = 'View'"
+	if one[string](t, london, views) != one[string](t, born, views) {
+		t.Error("views that moved to another timezone are not those of a warehouse that was made with it")
+	}
 	cfg.Timezone = ""
 	kept := open(t, cfg)
 	if err := kept.Migrate(ctx); err != nil {
