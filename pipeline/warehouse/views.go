@@ -26,7 +26,7 @@ type View struct {
 func PublicViews() []View {
 	kpi := []string{"profile", "from", "to", "as_of"}
 	figures := "received rounds avg_reply_ms first_reply_ms within_30s within_180s within_300s order_rate pre_order conversion sales net_sales basket " +
-		"items_per_customer answer_ratio csat invite_rate score hit_rate appeal_rate appeal_won_rate is_final"
+		"items_per_customer answer_ratio csat invite_rate score hit_rate appeal_rate appeal_won_rate is_final item_price"
 	return []View{
 		{Name: "sessions", key: "session_id", closed: true, skip: []string{"offset_min", "offset_max", "code_version", "run_id", "version"},
 			Columns: strings.Fields("session_id started_at ended_at state channel shop business team agent_ids customer_id turns score experience flagged " +
@@ -38,6 +38,7 @@ func PublicViews() []View {
 			Columns: strings.Fields("session_id hit_id rule_id rule_version agent_id outcome severity points evidence_seqs reason decision day shop team")},
 		{Name: "outcomes", key: "session_id, rule_id", closed: true, Columns: strings.Fields("session_id rule_id outcome")},
 		{Name: "scorecard_items", key: "session_id, scorecard, item", closed: true, Columns: strings.Fields("session_id scorecard item points max outcome human")},
+		{Name: "scorecards", key: "session_id, scorecard", closed: true, Columns: strings.Fields("session_id scorecard name score final_score unscored")},
 		{Name: "rounds", key: "session_id, seq", closed: true, Columns: strings.Fields("session_id agent_id asked_at replied_at reply_ms")},
 		{Name: "opinions", key: "opinion_id",
 			Columns: strings.Fields("opinion_id title aspect product kind department status fixed_on owner first_seen mentions sessions customers trend")},
@@ -46,7 +47,9 @@ func PublicViews() []View {
 			Columns: strings.Fields("order_id shop status updated_at customer_id agent_id created_at paid_at amount items refund_amount attributes")},
 		{Name: "ratings", key: "session_id", Columns: strings.Fields("session_id score max comment at attributes")},
 		{Name: "reviews", key: "session_id, event_id", Columns: strings.Fields("session_id event_id seen hit_id actor action note at conflict")},
-		{Name: "alerts", key: "alert_id", skip: []string{"sent_at"}, Columns: strings.Fields("alert_id session_id rule_id at sent_at state")},
+		{Name: "rule_days", key: "rule_id, rule_version, day", Columns: strings.Fields("rule_id rule_version day hits sessions confirmed dismissed conflicts appealed")},
+		{Name: "rule_precision", key: "rule_id, rule_version", Columns: strings.Fields("rule_id rule_version hits confirmed dismissed conflicts appealed precision")},
+		{Name: "alerts", key: "alert_id", skip: []string{"sent_at", "stored_at", "sent_to", "error"}, Columns: strings.Fields("alert_id session_id rule_id at sent_at state")},
 		{Name: "dead_letters", key: "sha256", skip: strings.Fields("topic partition offset error raw_masked at"),
 			Columns: strings.Fields("topic partition offset error raw_masked sha256 at")},
 		{Name: "runs", key: "`from`, `to`, rules_version", skip: []string{"run_id", "created_at"}, Columns: strings.Fields("run_id rules_version from to state sessions")},
