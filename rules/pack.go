@@ -72,6 +72,7 @@ type rule struct {
 	cap       float64 // least sum of points with each, 0 for none
 	card      *scorecard
 	item      *item
+	itemRef   string // scorecard.item, "" for none
 	critical  critical
 	applies   *applies
 	trigger   *condition
@@ -361,7 +362,7 @@ func (d *decoder) readScoring(r *rule, f fields, p *pack) {
 			for _, x := range c.items {
 				known = append(known, c.id+"."+x.id)
 				if c.id == cardID && x.id == itemID {
-					r.card, r.item = c, x
+					r.card, r.item, r.itemRef = c, x, ref
 				}
 			}
 		}

@@ -86,6 +86,9 @@ func (e *evaluation) hitsOf(v *verdict) []schemas.Hit {
 func (e *evaluation) hit(v *verdict, places []hit, points float64) schemas.Hit {
 	r := v.rule
 	h := schemas.Hit{RuleID: r.id, RuleVersion: r.pack.fullVersion(), Outcome: v.outcome, Severity: r.severity, Points: points}
+	if v.breach {
+		h.Weight = schemas.HitWeight{Takes: r.takes(), Cap: r.cap, Item: r.itemRef, Critical: criticalNames[r.critical]}
+	}
 	var key schemas.TurnKey
 	for i, p := range places {
 		if i == maxEvidence {
@@ -172,7 +175,7 @@ func (e *evaluation) scorecard(c *scorecard, verdicts []verdict, zero bool) sche
 	got, best := 0.0, 0.0
 	group := false
 	for _, it := range c.items {
-		x := schemas.ScorecardItem{ID: it.id, Max: it.max, Human: it.human, Outcome: schemas.NA}
+		x := schemas.ScorecardItem{ID: it.id, Max: it.max, Human: it.human, Outcome: schemas.NA, Weight: it.weight, Base: it.max}
 		if !it.human {
 			e.item(c, it, verdicts, &x, &group)
 			if x.Outcome != schemas.NA {
@@ -191,6 +194,17 @@ func (e *evaluation) scorecard(c *scorecard, verdicts []verdict, zero bool) sche
 	}
 	return out
 }
+
+// takes is what a broken rule takes off the score, or off its item: there all of it where the rule names no points.
+func (r *rule) takes() float64 {
+	if r.item != nil && (!r.hasPoints || r.critical == criticalItem) {
+		return -r.item.max
+	}
+	return r.points
+}
+
+// criticalNames are the words of packs for what a critical rule sets to 0.
+var criticalNames = [...]string{notCritical: "", criticalItem: "item", criticalGroup: "group", criticalWhole: "whole"}
 
 // share is what the points of an item are worth in its card.
 func (it *item) share(points float64) float64 {
@@ -237,6 +251,10 @@ func (e *evaluation) item(c *scorecard, it *item, verdicts []verdict, x *schemas
 			points = 0
 		}
 		*group = *group || r.critical == criticalGroup
+		if r.observes() { // what is not there is no hit
+			x.Base += r.takes()
+			x.Locked = x.Locked || r.critical == criticalGroup
+		}
 	}
 	if x.Outcome == schemas.NA {
 		return

@@ -81,6 +81,17 @@ type Hit struct {
 	Points      float64    `json:"points"`
 	Evidence    []Evidence `json:"evidence"`
 	Reason      string     `json:"reason"`
+	// Weight lets a score be worked out again without this hit. The zero value weighs nothing.
+	Weight HitWeight `json:"-"`
+}
+
+// HitWeight is how a hit bears on score and scorecards. The hits of one rule in a session together take
+// max(n x Takes, Cap) off the score where Cap is below 0, else n x Takes; or, where Item is set, Takes once off that item.
+type HitWeight struct {
+	Takes    float64 // <= 0
+	Cap      float64 // <= 0, 0 = none
+	Item     string  // scorecard.item, "" for none
+	Critical string  // what it sets to 0: "item", "group" (the scorecard), "whole" (score and all scorecards), or ""
 }
 
 // Evidence is the place a hit rests on: a turn (its seq) and bytes of its masked text.
@@ -105,6 +116,12 @@ type ScorecardItem struct {
 	Max     float64      `json:"max"`
 	Outcome string       `json:"outcome"`
 	Human   bool         `json:"human,omitempty"`
+	// Weight is the share of the item in its scorecard.
+	Weight float64 `json:"-"`
+	// Base is what the item would reach without any hit; it may be below 0, which counts as 0.
+	Base float64 `json:"-"`
+	// Locked: something that is no hit (an observation that is absent) sets the whole scorecard to 0.
+	Locked bool `json:"-"`
 }
 
 // Round is a customer's wait for an agent: from the first customer turn after the start or after a valid reply to the

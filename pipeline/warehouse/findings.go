@@ -99,6 +99,10 @@ func findingColumns(in *inserter[schemas.Analysis]) {
 	array(in, "hit_severity", hits, func(h *H) *string { return &h.Severity })
 	array(in, "hit_points", hits, func(h *H) *float64 { return &h.Points })
 	array(in, "hit_reason", hits, func(h *H) *string { return &h.Reason })
+	array(in, "hit_takes", hits, func(h *H) *float64 { return &h.Weight.Takes })
+	array(in, "hit_cap", hits, func(h *H) *float64 { return &h.Weight.Cap })
+	array(in, "hit_item", hits, func(h *H) *string { return &h.Weight.Item })
+	array(in, "hit_critical", hits, func(h *H) *string { return &h.Weight.Critical })
 
 	evidence := func(*A) []hitEvidence { return f.evidence }
 	array(in, "evidence_hit", evidence, func(e *hitEvidence) uint32 { return e.hit })
@@ -121,6 +125,9 @@ func findingColumns(in *inserter[schemas.Analysis]) {
 	array(in, "item_max", items, func(i *scorecardItem) *float64 { return &i.Max })
 	array(in, "item_outcome", items, func(i *scorecardItem) *string { return &i.Outcome })
 	array(in, "item_human", items, func(i *scorecardItem) bool { return i.Human })
+	array(in, "item_weight", items, func(i *scorecardItem) *float64 { return &i.Weight })
+	array(in, "item_base", items, func(i *scorecardItem) *float64 { return &i.Base })
+	array(in, "item_locked", items, func(i *scorecardItem) bool { return i.Locked })
 
 	type N = schemas.CoverageNote
 	notes := func(a *A) []N { return a.Coverage }

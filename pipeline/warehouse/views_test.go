@@ -83,7 +83,7 @@ func TestViewsShowAllOfASession(t *testing.T) {
 	write(t, w, sample("s1"), open)
 	want := Tables{
 		"sessions": {`{"session_id":"s1","started_at":"2026-03-02 10:00:00.000","ended_at":"2026-03-02 10:01:00.000","state":"closed","channel":"chat","shop":"面膜店","business":"aftersales","team":"","agent_ids":["li","wang"],"customer_id":"c1","turns":3,"score":35,"experience":-0.25,"flagged":true,"emotion_start":"angry","emotion_end":"grateful","rules_version":"standard@1","model_version":"m1","epoch":7,"topic":"tingke.transcripts","partition":3,` +
-			`"coverage":[{"what":"rule:response_time","why":"no_timestamps","count":0},{"what":"turns","why":"nul_bytes","count":2}],"day":"2026-03-02","source":"qianniu","skill_group":"","product":"","agent_id":"li","severity":"critical","customer_turns":2,"agent_turns":1,"bot_turns":0,"duration_ms":50000,"first_reply_ms":20000,"avg_reply_ms":20000,"attributes":{"invited":"true","vip":"1"},"agent_name":"","max_reply_ms":null,"rounds":2,"unanswered":1,"talk_share":0.25,"silence_ms":null,"overlap_ms":null}`},
+			`"coverage":[{"what":"rule:response_time","why":"no_timestamps","count":0},{"what":"turns","why":"nul_bytes","count":2}],"day":"2026-03-02","source":"qianniu","skill_group":"","product":"","agent_id":"li","severity":"critical","customer_turns":2,"agent_turns":1,"bot_turns":0,"duration_ms":50000,"first_reply_ms":20000,"avg_reply_ms":20000,"attributes":{"invited":"true","vip":"1"},"agent_name":"","max_reply_ms":null,"rounds":2,"unanswered":1,"talk_share":0.25,"silence_ms":null,"overlap_ms":null,"final_score":35,"reviewed":false,"assignee":"","open_appeals":0,"conflicts":0,"media_url":""}`},
 		"turns": {
 			`{"session_id":"s1","seq":1,"role":"customer","agent_id":"","at":"2026-03-02 10:00:00.000","text":"太慢了，快递三天没动","emotion":"angry","polarity":0.125,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":1,"day":"2026-03-02","shop":"面膜店","closed":true,"language":"zh"}`,
 			`{"session_id":"s1","seq":2,"role":"agent","agent_id":"li","at":"2026-03-02 10:00:20.000","text":"抱歉，马上查","emotion":"apologetic","polarity":0.25,"auto":false,"start_ms":null,"end_ms":null,"confidence":null,"position":2,"day":"2026-03-02","shop":"面膜店","closed":true,"language":"zh"}`,
@@ -91,8 +91,8 @@ func TestViewsShowAllOfASession(t *testing.T) {
 		},
 		"mentions": {`{"session_id":"s1","seq":1,"mention_id":"m1","text":"快递三天没动","start":12,"end":30,"kind":"complaint","aspect":"logistics","valuable":true,"product":"","polarity":"negative","opinion_id":"op1","department":"物流","customer_id":"c1","day":"2026-03-02","shop":"面膜店","closed":true}`},
 		"hits": {
-			`{"session_id":"s1","hit_id":"h1","rule_id":"closing","rule_version":"3","agent_id":"li","outcome":"fail","severity":"minor","points":-5,"evidence_seqs":[2,3],"reason":"no closing","decision":"","day":"2026-03-02","shop":"面膜店","team":"","closed":true,"evidence":[{"seq":2,"start":0,"end":6},{"seq":3,"start":0,"end":6}]}`,
-			`{"session_id":"s1","hit_id":"h2","rule_id":"insult","rule_version":"3","agent_id":"wang","outcome":"present","severity":"critical","points":-60,"evidence_seqs":[],"reason":"","decision":"","day":"2026-03-02","shop":"面膜店","team":"","closed":true,"evidence":[]}`,
+			`{"session_id":"s1","hit_id":"h1","rule_id":"closing","rule_version":"3","agent_id":"li","outcome":"fail","severity":"minor","points":-5,"evidence_seqs":[2,3],"reason":"no closing","decision":"","day":"2026-03-02","shop":"面膜店","team":"","closed":true,"evidence":[{"seq":2,"start":0,"end":6},{"seq":3,"start":0,"end":6}],"state":"undecided","conflict":false,"final":false,"decided_at":null,"appeal_until":null,"appeals":0,"item":""}`,
+			`{"session_id":"s1","hit_id":"h2","rule_id":"insult","rule_version":"3","agent_id":"wang","outcome":"present","severity":"critical","points":-60,"evidence_seqs":[],"reason":"","decision":"","day":"2026-03-02","shop":"面膜店","team":"","closed":true,"evidence":[],"state":"undecided","conflict":false,"final":false,"decided_at":null,"appeal_until":null,"appeals":0,"item":""}`,
 		},
 		"outcomes": {
 			`{"session_id":"s1","rule_id":"closing","outcome":"fail","day":"2026-03-02","closed":true}`,
@@ -100,12 +100,21 @@ func TestViewsShowAllOfASession(t *testing.T) {
 			`{"session_id":"s1","rule_id":"insult","outcome":"present","day":"2026-03-02","closed":true}`,
 		},
 		"scorecard_items": {
-			`{"session_id":"s1","scorecard":"service","item":"polite","points":5,"max":10,"outcome":"fail","human":false,"day":"2026-03-02","closed":true}`,
-			`{"session_id":"s1","scorecard":"service","item":"warm","points":null,"max":10,"outcome":"na","human":true,"day":"2026-03-02","closed":true}`,
+			`{"session_id":"s1","scorecard":"service","item":"polite","points":5,"max":10,"outcome":"fail","human":false,"day":"2026-03-02","closed":true,"final_points":5,"weight":10,"locks":false}`,
+			`{"session_id":"s1","scorecard":"service","item":"warm","points":null,"max":10,"outcome":"na","human":true,"day":"2026-03-02","closed":true,"final_points":null,"weight":10,"locks":false}`,
 		},
 		"rounds": {
 			`{"session_id":"s1","agent_id":"li","asked_at":"2026-03-02 10:00:00.000","replied_at":"2026-03-02 10:00:20.000","reply_ms":20000,"seq":1,"reply_seq":2,"customer_turns":1,"valid_replies":1,"first":true,"day":"2026-03-02","shop":"面膜店","channel":"chat","source":"qianniu","customer_id":"c1","closed":true}`,
 			`{"session_id":"s1","agent_id":"li","asked_at":"2026-03-02 10:00:50.000","replied_at":null,"reply_ms":null,"seq":3,"reply_seq":null,"customer_turns":1,"valid_replies":0,"first":false,"day":"2026-03-02","shop":"面膜店","channel":"chat","source":"qianniu","customer_id":"c1","closed":true}`,
+		},
+		"scorecards": {`{"session_id":"s1","scorecard":"service","name":"服务","score":50,"final_score":50,"unscored":1,"day":"2026-03-02","closed":true}`},
+		"rule_days": {
+			`{"rule_id":"closing","rule_version":"3","day":"2026-03-02","hits":1,"sessions":1,"confirmed":0,"dismissed":0,"conflicts":0,"appealed":0}`,
+			`{"rule_id":"insult","rule_version":"3","day":"2026-03-02","hits":1,"sessions":1,"confirmed":0,"dismissed":0,"conflicts":0,"appealed":0}`,
+		},
+		"rule_precision": {
+			`{"rule_id":"closing","rule_version":"3","hits":1,"confirmed":0,"dismissed":0,"conflicts":0,"appealed":0,"precision":null,"first_day":"2026-03-02","last_day":"2026-03-02"}`,
+			`{"rule_id":"insult","rule_version":"3","hits":1,"confirmed":0,"dismissed":0,"conflicts":0,"appealed":0,"precision":null,"first_day":"2026-03-02","last_day":"2026-03-02"}`,
 		},
 		"opinion_days": {`{"opinion_id":"op1","day":"2026-03-02","mentions":2,"sessions":2,"customers":1}`},
 		"opinions":     {}, "orders": {}, "ratings": {}, "reviews": {}, "alerts": {}, "dead_letters": {}, "runs": {}, "lost_ranges": {},
