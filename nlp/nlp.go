@@ -106,34 +106,49 @@ func (a *Analyser) CacheStats() CacheStats { return a.cache.stats() }
 // and Entities of a turn may be shared with other results: they must not be written to.
 func (a *Analyser) Features(t *schemas.Transcript) *schemas.Features {
 	f := &schemas.Features{Turns: make([]schemas.TurnFeatures, len(t.Turns)), ModelVersion: a.version}
-	read := make([]*textFeatures, len(t.Turns))
 	course := course{}
 	var context window
 	for i := range t.Turns {
 		turn := &t.Turns[i]
-		x := a.text(turn.Text)
-		read[i] = x
-		out := &f.Turns[i]
-		out.Norm, out.Cut, out.Entities, out.Language = x.norm, x, x.entities, x.language
-		if turn.Role == schemas.System {
-			// A notice of the platform: nobody speaks.
-			out.Emotion, out.PolarityClass = schemas.Neutral, schemas.NeutralPolarity
-			out.Scores[schemas.Neutral] = 1
-			continue
+		x := a.turn(turn, t.Meta.Shop, &context, &f.Turns[i])
+		if turn.Role != schemas.System {
+			course.add(turn.Role, x, &f.Turns[i])
 		}
-		r := a.emo.ScoreText(x.emotion, turn.Role, context.emotions())
-		out.Emotion, out.Scores, out.Labels = r.Emotion, r.Scores, r.Labels
-		out.Polarity, out.PolarityClass = r.Polarity, r.PolarityClass
-		if turn.Role == schemas.Customer {
-			out.Mentions = a.men.FindText(x.mention(a.men), mention.Input{
-				Raw: turn.Text, Norm: x.norm, Role: turn.Role, Shop: t.Meta.Shop,
-			}, context.said(a.men))
-		}
-		course.add(turn.Role, x, out)
-		context.push(turn.Role, x)
 	}
 	f.Experience = course.experience()
 	return f
+}
+
+// turn makes the features of the next turn and takes it into the context of those that follow.
+func (a *Analyser) turn(turn *schemas.TranscriptTurn, shop string, context *window, out *schemas.TurnFeatures) *textFeatures {
+	x := a.text(turn.Text)
+	out.Norm, out.Cut, out.Entities, out.Language = x.norm, x, x.entities, x.language
+	if turn.Role == schemas.System {
+		// A notice of the platform: nobody speaks.
+		out.Emotion, out.PolarityClass = schemas.Neutral, schemas.NeutralPolarity
+		out.Scores[schemas.Neutral] = 1
+		return x
+	}
+	r := a.emo.ScoreText(x.emotion, turn.Role, context.emotions())
+	out.Emotion, out.Scores, out.Labels = r.Emotion, r.Scores, r.Labels
+	out.Polarity, out.PolarityClass = r.Polarity, r.PolarityClass
+	if turn.Role == schemas.Customer {
+		out.Mentions = a.men.FindText(x.mention(a.men), mention.Input{
+			Raw: turn.Text, Norm: x.norm, Role: turn.Role, Shop: shop,
+		}, context.said(a.men))
+	}
+	context.push(turn.Role, x)
+	return x
+}
+
+// Live begins a session that comes turn by turn: each call of the function gives the features of the next turn, those that
+// Features gives it. It remembers the last few turns only and belongs to one goroutine. Of meta only the shop counts.
+func (a *Analyser) Live(meta schemas.Meta) func(*schemas.TranscriptTurn) schemas.TurnFeatures {
+	var context window
+	return func(turn *schemas.TranscriptTurn) (out schemas.TurnFeatures) {
+		a.turn(turn, meta.Shop, &context, &out)
+		return out
+	}
 }
 
 // Emotion scores one turn. context is the turns before it, oldest first, each as "customer: ..." or "agent: ...".

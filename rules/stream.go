@@ -17,13 +17,16 @@ type Stream struct {
 	f     schemas.Features
 	seen  map[string]bool
 	done  []uint64 // rules that count once and have fired
+	look  []uint64 // rules that are evaluated
 	blind bool     // a turn came without features
 }
 
 // Stream begins a live session. meta is what is known of it; when it changes, begin a new stream, since rules may apply
 // to other sessions then.
-func (s *Set) Stream(meta schemas.Meta) *Stream {
-	st := &Stream{e: new(evaluation), t: schemas.Transcript{Meta: meta}, seen: map[string]bool{}, done: make([]uint64, len(s.early))}
+func (s *Set) Stream(meta schemas.Meta) *Stream { return s.stream(meta, s.early) }
+
+func (s *Set) stream(meta schemas.Meta, look []uint64) *Stream {
+	st := &Stream{e: new(evaluation), t: schemas.Transcript{Meta: meta}, seen: map[string]bool{}, done: make([]uint64, len(s.early)), look: look}
 	st.e.start(s, &st.t, &st.f)
 	st.e.scan()
 	return st
@@ -33,8 +36,18 @@ func (s *Set) Stream(meta schemas.Meta) *Stream {
 // are at this turn. A turn without features (nil) leaves the whole stream without, as a session is for Evaluate. Turns
 // beyond schemas.MaxTurns are not looked at.
 func (st *Stream) Add(turn schemas.TranscriptTurn, f *schemas.TurnFeatures) []schemas.Hit {
-	if len(st.t.Turns) >= schemas.MaxTurns {
+	if !st.Grow(turn, f) {
 		return nil
+	}
+	return st.Judge()
+}
+
+// Grow takes a turn as Add does and evaluates nothing; it is false beyond schemas.MaxTurns. Since nothing that was found is
+// taken back by a later turn, one Judge after several Grow finds the hits that Add would have found turn by turn, as they
+// are at the last of them.
+func (st *Stream) Grow(turn schemas.TranscriptTurn, f *schemas.TurnFeatures) bool {
+	if len(st.t.Turns) >= schemas.MaxTurns {
+		return false
 	}
 	st.t.Turns = append(st.t.Turns, turn)
 	if f != nil {
@@ -47,10 +60,15 @@ func (st *Stream) Add(turn schemas.TranscriptTurn, f *schemas.TurnFeatures) []sc
 	} else {
 		st.e.grow()
 	}
+	return true
+}
+
+// Judge gives the hits that were not given before. It looks at all turns taken so far.
+func (st *Stream) Judge() []schemas.Hit {
 	var out []schemas.Hit
 	e := st.e
 	for w, awake := range e.awake {
-		for left := awake & e.set.early[w] &^ st.done[w]; left != 0; left &= left - 1 {
+		for left := awake & st.look[w] &^ st.done[w]; left != 0; left &= left - 1 {
 			k := w*64 + bits.TrailingZeros64(left)
 			r := e.set.rules[k]
 			v := e.judge(r)
@@ -76,7 +94,7 @@ func (st *Stream) Hits() []schemas.Hit {
 	var out []schemas.Hit
 	e := st.e
 	for w, awake := range e.awake {
-		for left := awake & e.set.early[w]; left != 0; left &= left - 1 {
+		for left := awake & st.look[w]; left != 0; left &= left - 1 {
 			v := e.judge(e.set.rules[w*64+bits.TrailingZeros64(left)])
 			if v.breach || len(v.places) > 0 {
 				out = append(out, e.hitsOf(&v)...)
