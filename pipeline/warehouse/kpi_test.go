@@ -100,22 +100,22 @@ func TestKPI(t *testing.T) {
 	}
 	li := `received=3 rounds=4 avg_reply_ms=106666.66666666667 first_reply_ms=40000 within_30s=0.25 within_180s=0.5 within_300s=0.75 order_rate=0.3333333333333333 ` +
 		`pre_order=1 conversion=1 sales="100" net_sales="100" basket=100 items_per_customer=2 answer_ratio=0.75 csat=0.5 invite_rate=0.3333333333333333 ` +
-		`score=57.5 hit_rate=0.3333333333333333 appeal_rate=1 appeal_won_rate=1 is_final=true`
+		`score=57.5 hit_rate=0.3333333333333333 appeal_rate=1 appeal_won_rate=1 is_final=true item_price=null`
 	wang := `received=1 rounds=1 avg_reply_ms=10000 first_reply_ms=10000 within_30s=1 within_180s=1 within_300s=1 order_rate=0 ` +
 		`pre_order=0 conversion=null sales="50" net_sales="30" basket=50 items_per_customer=null answer_ratio=1 csat=null invite_rate=0 ` +
-		`score=80 hit_rate=0 appeal_rate=null appeal_won_rate=null is_final=false`
+		`score=80 hit_rate=0 appeal_rate=null appeal_won_rate=null is_final=false item_price=null`
 	f("agent_kpi", "agent_id = 'li'", `agent_id="li" team="A" shop="x" day="2026-03-02" `+li)
 	f("agent_kpi", "agent_id = 'wang'", `agent_id="wang" team="" shop="x" day="2026-03-03" `+wang)
 	f("team_kpi", "team = 'A'", `team="A" day="2026-03-02" `+li)
 	f("agent_kpi", "agent_id NOT IN ('li', 'wang', 'zhao')", "")
 	// Asked before midnight, answered after: the round counts on the first day, the reply on the second.
 	f("agent_kpi", "agent_id = 'zhao' AND day = '2026-03-02'", `agent_id="zhao" team="" shop="x" day="2026-03-02" received=1 rounds=1 avg_reply_ms=20000 first_reply_ms=20000 within_30s=1 within_180s=1 within_300s=1 order_rate=0 `+
-		`pre_order=1 conversion=0 sales="0" net_sales="0" basket=null items_per_customer=null answer_ratio=0 csat=null invite_rate=0 score=80 hit_rate=0 appeal_rate=null appeal_won_rate=null is_final=true`)
+		`pre_order=1 conversion=0 sales="0" net_sales="0" basket=null items_per_customer=null answer_ratio=0 csat=null invite_rate=0 score=80 hit_rate=0 appeal_rate=null appeal_won_rate=null is_final=true item_price=null`)
 	f("agent_kpi", "agent_id = 'zhao' AND day = '2026-03-03'", `agent_id="zhao" team="" shop="x" day="2026-03-03" received=0 rounds=0 avg_reply_ms=null first_reply_ms=null within_30s=null within_180s=null within_300s=null order_rate=null `+
-		`pre_order=0 conversion=null sales="0" net_sales="0" basket=null items_per_customer=null answer_ratio=null csat=null invite_rate=null score=null hit_rate=null appeal_rate=null appeal_won_rate=null is_final=false`)
+		`pre_order=0 conversion=null sales="0" net_sales="0" basket=null items_per_customer=null answer_ratio=null csat=null invite_rate=null score=null hit_rate=null appeal_rate=null appeal_won_rate=null is_final=false item_price=null`)
 	// The shop's customers are counted once, whoever received them.
 	f("shop_kpi", "day = '2026-03-02'", `shop="x" day="2026-03-02" received=4 rounds=5 avg_reply_ms=85000 first_reply_ms=33333.333333333336 within_30s=0.4 within_180s=0.6 within_300s=0.8 order_rate=0.25 `+
-		`pre_order=2 conversion=0.5 sales="100" net_sales="100" basket=100 items_per_customer=2 answer_ratio=0.6 csat=0.5 invite_rate=0.25 score=65 hit_rate=0.25 appeal_rate=1 appeal_won_rate=1 is_final=true`)
+		`pre_order=2 conversion=0.5 sales="100" net_sales="100" basket=100 items_per_customer=2 answer_ratio=0.6 csat=0.5 invite_rate=0.25 score=65 hit_rate=0.25 appeal_rate=1 appeal_won_rate=1 is_final=true item_price=null`)
 	f("channel_kpi", "day = '2026-03-03' AND sales > 0", strings.Replace(`channel="chat" source="qianniu" day="2026-03-03" `+wang, "answer_ratio=1", "answer_ratio=2", 1))
 
 	if _, err := w.UserQuery(ctx, "SELECT * FROM agent_kpi(profile = 'taobao', from = '2026-03-01', to = '2026-03-05', as_of = '2026-03-07')", Limits{}); err == nil || !strings.Contains(err.Error(), "unknown KPI profile") {
