@@ -1,0 +1,373 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/tingke/tingke/dashboards/filter"
+)
+
+// SessionRow is a session in a list.
+type SessionRow struct {
+	ID           string     `ch:"session_id" json:"session_id"`
+	StartedAt    *time.Time `ch:"started_at" json:"started_at"`
+	State        string     `ch:"state" json:"state" enum:"open,closed"`
+	Channel      string     `ch:"channel" json:"channel"`
+	Shop         string     `ch:"shop" json:"shop"`
+	Business     string     `ch:"business" json:"business"`
+	Team         string     `ch:"team" json:"team"`
+	Agents       []string   `ch:"agent_ids" json:"agent_ids"`
+	AgentName    string     `ch:"agent_name" json:"agent_name"`
+	Customer     string     `ch:"customer_id" json:"customer_id" doc:"pseudonym"`
+	Product      string     `ch:"product" json:"product"`
+	Turns        uint32     `ch:"turns" json:"turns"`
+	Score        *float64   `ch:"score" json:"score" doc:"0..100, by the machine"`
+	Experience   float64    `ch:"experience" json:"experience" doc:"predicted satisfaction of the customer, -1..1"`
+	Flagged      bool       `ch:"flagged" json:"flagged"`
+	Severity     string     `ch:"severity" json:"severity" doc:"strongest severity, empty without a hit"`
+	EmotionStart string     `ch:"emotion_start" json:"emotion_start"`
+	EmotionEnd   string     `ch:"emotion_end" json:"emotion_end"`
+}
+
+// QueueRow is a session in the review queue.
+type QueueRow struct {
+	SessionRow
+	Text      string   `json:"text" doc:"what the customer opens with, or the first turn that holds the words searched for"`
+	TextSeq   int64    `json:"text_seq"`
+	Rules     []string `json:"rules" doc:"rules that were broken, not only info"`
+	Hits      uint64   `json:"hits" doc:"of these"`
+	Undecided uint64   `json:"undecided" doc:"hits of these without a decision"`
+}
+
+const sessionColumns = "session_id, started_at, state, channel, shop, business, team, agent_ids, agent_name, customer_id, product, turns, score, experience, flagged, severity, emotion_start, emotion_end"
+
+// started is the start as a number; sessions without one come last.
+const started = "toFloat64(toUnixTimestamp64Milli(assumeNotNull(started_at)))"
+
+// orders are the orders of the queue: expressions that all ascend. The session id comes last, so that no two are alike.
+var orders = map[string][]string{
+	"queue":      {"toFloat64(-" + rank + ")", "experience", "if(isNull(started_at), 1e300, -" + started + ")"},
+	"newest":     {"if(isNull(started_at), 1e300, -" + started + ")"},
+	"oldest":     {"if(isNull(started_at), 1e300, " + started + ")"},
+	"score":      {"ifNull(score, 1e300)"},
+	"experience": {"experience"},
+	"longest":    {"toFloat64(-toInt64(turns))"},
+}
+
+var sortParam = Param{Name: "sort", Type: "text", Enum: []string{"queue", "newest", "oldest", "score", "experience", "longest"}, Default: "queue",
+	Doc: "queue is by severity, then by experience, then by time"}
+
+// queueKey is where a session stands in an order.
+type queueKey struct {
+	Keys []float64 `json:"k"`
+	ID   string    `json:"id"`
+}
+
+func (a *API) sessionRoutes() []Route {
+	return []Route{
+		{
+			Method: http.MethodGet, Path: "/sessions", Roles: everybody, Summary: "Sessions, as the review queue orders them unless another order is asked for",
+			Filters: sessionFilters, Query: []Param{sortParam}, Paged: true, Response: Page[QueueRow]{}, Handle: a.sessions,
+		},
+		{
+			Method: http.MethodGet, Path: "/sessions/counts", Roles: everybody, Summary: "How many sessions the filters let through, by what they may be filtered by further",
+			Filters: sessionFilters, Response: Counts{}, Handle: a.sessionCounts,
+		},
+		{
+			Method: http.MethodGet, Path: "/sessions/{session_id}", Roles: everybody, Summary: "One session with everything that was found in it",
+			Response: SessionDetail{}, Handle: a.session,
+		},
+		{
+			Method: http.MethodGet, Path: "/sessions/{session_id}/neighbours", Roles: everybody, Summary: "The sessions before and after it in the list of the filters",
+			Filters: sessionFilters, Query: []Param{sortParam}, Response: Neighbours{}, Handle: a.neighbours,
+		},
+		{
+			Method: http.MethodGet, Path: "/filters", Roles: everybody, Summary: "Values that the filters offer: shops, teams, channels, agents, rules",
+			Response: Offered{}, Handle: a.offered,
+		},
+	}
+}
+
+// order gives the key expressions of an order, and its clause.
+func order(sort string) (keys []string, ascending, descending string) {
+	keys = orders[sort]
+	var up, down []string
+	for _, k := range append(slices.Clone(keys), "session_id") {
+		up, down = append(up, k), append(down, k+" DESC")
+	}
+	return keys, strings.Join(up, ", "), strings.Join(down, ", ")
+}
+
+// beyond is the condition that a session stands after (or before) a key.
+func beyond(keys []string, k queueKey, op string) (string, []any, error) {
+	if len(k.Keys) != len(keys) {
+		return "", nil, &Error{http.StatusBadRequest, "bad_cursor", "take the cursor from the page before", "cursor"}
+	}
+	var p []any
+	var values []string
+	for i, v := range k.Keys {
+		name := fmt.Sprintf("k%d", i)
+		values = append(values, "{"+name+":Float64}")
+		p = append(p, named(name, strconv.FormatFloat(v, 'g', -1, 64)))
+	}
+	values = append(values, "{kid:String}")
+	return fmt.Sprintf("(%s, session_id) %s (%s)", strings.Join(keys, ", "), op, strings.Join(values, ", ")), append(p, named("kid", k.ID)), nil
+}
+
+func (a *API) sessions(r *Request) (any, error) {
+	keys, ascending, _ := order(r.Get("sort"))
+	where, p := r.Filter.Where()
+	total := where
+	totalParams := p
+	var after queueKey
+	more, err := r.Cursor(&after)
+	if err != nil {
+		return nil, err
+	}
+	if more {
+		sql, kp, err := beyond(keys, after, ">")
+		if err != nil {
+			return nil, err
+		}
+		where, p = where+" AND "+sql, append(p, kp...)
+	}
+	var rows []struct {
+		SessionRow
+		Keys []float64 `ch:"keys"`
+	}
+	page := &Page[QueueRow]{Total: new(uint64)}
+	q := a.reads(r.Context())
+	q.all(&rows, fmt.Sprintf("SELECT %s, [%s] AS keys FROM sessions WHERE %s ORDER BY %s LIMIT %d", sessionColumns, strings.Join(keys, ", "), where, ascending, r.Limit+1), params(p)...)
+	q.value(page.Total, "SELECT count() FROM sessions WHERE "+total, params(totalParams)...)
+	if err := q.wait(); err != nil {
+		return nil, err
+	}
+	if len(rows) > r.Limit {
+		rows = rows[:r.Limit]
+		last := rows[len(rows)-1]
+		if page.Next, err = r.Next(queueKey{last.Keys, last.ID}); err != nil {
+			return nil, err
+		}
+	}
+	for _, x := range rows {
+		page.Items = append(page.Items, QueueRow{SessionRow: x.SessionRow})
+	}
+	return page, a.describeRows(r.Context(), r.Filter.Get("q"), page.Items)
+}
+
+// describeRows adds a line of text and the rules that were broken.
+func (a *API) describeRows(ctx context.Context, q string, rows []QueueRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	byID := map[string]*QueueRow{}
+	ids := make([]string, len(rows))
+	for i := range rows {
+		byID[rows[i].ID] = &rows[i]
+		ids[i] = rows[i].ID
+	}
+	list := []any{named("ids", ids)}
+	wanted, p := "role = 'customer' AND text != ''", []any(nil)
+	if q != "" {
+		wanted, p = filter.Text("text", q)
+	}
+	var texts []struct {
+		ID   string `ch:"session_id"`
+		Text string `ch:"line"`
+		Seq  int64  `ch:"line_seq"`
+	}
+	var hits []struct {
+		ID        string   `ch:"session_id"`
+		Rules     []string `ch:"rules"`
+		Hits      uint64   `ch:"hits"`
+		Undecided uint64   `ch:"undecided"`
+	}
+	qs := a.reads(ctx)
+	qs.all(&texts, "SELECT session_id, argMin(text, position) AS line, argMin(seq, position) AS line_seq FROM turns WHERE session_id IN {ids:Array(String)} AND "+wanted+" GROUP BY session_id", params(list, p)...)
+	qs.all(&hits, "SELECT session_id, arraySort(groupUniqArray(rule_id)) AS rules, count() AS hits, countIf(decision = '') AS undecided FROM hits WHERE session_id IN {ids:Array(String)} AND severity != 'info' AND "+
+		filter.Breach+" GROUP BY session_id", list...)
+	if err := qs.wait(); err != nil {
+		return err
+	}
+	for _, t := range texts {
+		if x := byID[t.ID]; x != nil {
+			x.Text, x.TextSeq = clip(t.Text, 200), t.Seq
+		}
+	}
+	for _, h := range hits {
+		if x := byID[h.ID]; x != nil {
+			x.Rules, x.Hits, x.Undecided = h.Rules, h.Hits, h.Undecided
+		}
+	}
+	return nil
+}
+
+// Count is how many sessions have a value.
+type Count struct {
+	Value    string `ch:"value" json:"value"`
+	Sessions uint64 `ch:"sessions" json:"sessions"`
+}
+
+// Counts says what is among the sessions of a filter.
+type Counts struct {
+	Sessions  uint64             `json:"sessions"`
+	Flagged   uint64             `json:"flagged"`
+	Open      uint64             `json:"open"`
+	Undecided uint64             `json:"undecided" doc:"sessions with a broken rule, not only info, that nobody has decided on"`
+	By        map[string][]Count `json:"by" doc:"by the name of a filter: its values with the number of sessions, most first, at most 50"`
+}
+
+func (a *API) sessionCounts(r *Request) (any, error) {
+	where, p := r.Filter.Where()
+	c := &Counts{By: map[string][]Count{}}
+	var totals struct {
+		Sessions uint64 `ch:"sessions"`
+		Flagged  uint64 `ch:"flagged_sessions"`
+		Open     uint64 `ch:"open_sessions"`
+	}
+	q := a.reads(r.Context())
+	q.one(&totals, "SELECT count() AS sessions, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions FROM sessions WHERE "+where, params(p)...)
+	by := map[string]*[]Count{}
+	for name, column := range map[string]string{"severity": "severity", "shop": "shop", "team": "team", "channel": "channel", "business": "business", "agent": "arrayJoin(agent_ids)"} {
+		list := new([]Count)
+		by[name] = list
+		q.all(list, fmt.Sprintf("SELECT %s AS value, count() AS sessions FROM sessions WHERE %s GROUP BY value ORDER BY sessions DESC, value LIMIT 50", column, where), params(p)...)
+	}
+	on, op := r.Filter.On("hits")
+	rules := new([]Count)
+	by["rule"] = rules
+	q.all(rules, "SELECT rule_id AS value, uniqExact(session_id) AS sessions FROM hits WHERE "+filter.Breach+" AND "+on+" GROUP BY value ORDER BY sessions DESC, value LIMIT 50", params(op)...)
+	q.value(&c.Undecided, "SELECT uniqExact(session_id) FROM hits WHERE decision = '' AND severity != 'info' AND "+filter.Breach+" AND "+on, params(op)...)
+	if err := q.wait(); err != nil {
+		return nil, err
+	}
+	c.Sessions, c.Flagged, c.Open = totals.Sessions, totals.Flagged, totals.Open
+	for name, list := range by {
+		c.By[name] = *list
+	}
+	return c, nil
+}
+
+// Neighbours are the sessions beside one in a list.
+type Neighbours struct {
+	Previous string `json:"previous,omitempty"`
+	Next     string `json:"next,omitempty"`
+	Listed   bool   `json:"listed" doc:"whether the session itself is in the list"`
+}
+
+func (a *API) neighbours(r *Request) (any, error) {
+	id := r.PathValue("session_id")
+	keys, ascending, descending := order(r.Get("sort"))
+	scope, sp := r.Scope.Where("team", "agent_ids")
+	var found []struct {
+		Keys []float64 `ch:"keys"`
+	}
+	ctx := r.Context()
+	if err := a.Warehouse.Conn().Select(ctx, &found, fmt.Sprintf("SELECT [%s] AS keys FROM sessions WHERE session_id = {id:String} AND %s", strings.Join(keys, ", "), scope), params([]any{named("id", id)}, sp)...); err != nil {
+		return nil, err
+	}
+	if len(found) == 0 {
+		return nil, NotFound("session")
+	}
+	where, p := r.Filter.Where()
+	n := &Neighbours{}
+	key := queueKey{found[0].Keys, id}
+	var listed uint64
+	var previous, next []struct {
+		ID string `ch:"session_id"`
+	}
+	q := a.reads(ctx)
+	for _, side := range []struct {
+		op, order string
+		dest      any
+	}{{"<", descending, &previous}, {">", ascending, &next}} {
+		sql, kp, err := beyond(keys, key, side.op)
+		if err != nil {
+			return nil, err
+		}
+		q.all(side.dest, fmt.Sprintf("SELECT session_id FROM sessions WHERE %s AND %s ORDER BY %s LIMIT 1", where, sql, side.order), params(p, kp)...)
+	}
+	q.value(&listed, "SELECT count() FROM sessions WHERE session_id = {id:String} AND "+where, params(p, []any{named("id", id)})...)
+	if err := q.wait(); err != nil {
+		return nil, err
+	}
+	if len(previous) > 0 {
+		n.Previous = previous[0].ID
+	}
+	if len(next) > 0 {
+		n.Next = next[0].ID
+	}
+	n.Listed = listed > 0
+	return n, nil
+}
+
+// Offered are the values that filters offer.
+type Offered struct {
+	Shops    []string      `json:"shops"`
+	Teams    []string      `json:"teams"`
+	Channels []string      `json:"channels"`
+	Products []string      `json:"products"`
+	Agents   []AgentName   `json:"agents"`
+	Rules    []string      `json:"rules"`
+	First    *string       `json:"first_day" doc:"day of the first session"`
+	Last     *string       `json:"last_day" doc:"day of the last session"`
+	Fields   []FilterField `json:"fields" doc:"all filters and what they take"`
+}
+
+// AgentName is an agent with the name of the latest session.
+type AgentName struct {
+	ID   string `ch:"agent" json:"agent_id"`
+	Name string `ch:"latest" json:"name"`
+}
+
+// FilterField describes a filter.
+type FilterField struct {
+	Name     string   `json:"name"`
+	Type     string   `json:"type" enum:"text,day,number,bool"`
+	Values   []string `json:"values,omitempty" doc:"the only values it takes"`
+	Repeated bool     `json:"repeated"`
+	Doc      string   `json:"doc"`
+}
+
+func (a *API) offered(r *Request) (any, error) {
+	where, p := r.Filter.Where()
+	var o struct {
+		Shops    []string `ch:"shops"`
+		Teams    []string `ch:"teams"`
+		Channels []string `ch:"channels"`
+		Products []string `ch:"products"`
+		First    *string  `ch:"first_day"`
+		Last     *string  `ch:"last_day"`
+	}
+	out := &Offered{}
+	var rules []Count
+	q := a.reads(r.Context())
+	q.one(&o, `SELECT arraySort(groupUniqArray(500)(shop)) AS shops, arraySort(groupUniqArray(500)(team)) AS teams, arraySort(groupUniqArray(500)(channel)) AS channels,
+		arraySort(groupUniqArrayIf(500)(product, product != '')) AS products, toString(min(day)) AS first_day, toString(max(day)) AS last_day FROM sessions WHERE `+where, params(p)...)
+	scope, sp := r.Scope.Where("team", "agent_ids")
+	own := "1"
+	if r.Who.AgentID != "" {
+		own = "agent = {own:String}"
+		sp = append(slices.Clone(sp), named("own", r.Who.AgentID))
+	}
+	q.all(&out.Agents, `SELECT agent, argMax(if(agent = if(agent_id != '', agent_id, agent_ids[1]), agent_name, ''), (agent_name != '' AND agent = if(agent_id != '', agent_id, agent_ids[1]), ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
+		FROM sessions ARRAY JOIN agent_ids AS agent WHERE agent != '' AND `+scope+` AND `+own+` GROUP BY agent ORDER BY agent LIMIT 2000`, params(sp)...)
+	on, op := r.Filter.On("hits")
+	q.all(&rules, "SELECT rule_id AS value, uniqExact(session_id) AS sessions FROM hits WHERE "+filter.Breach+" AND "+on+" GROUP BY value ORDER BY value LIMIT 2000", params(op)...)
+	if err := q.wait(); err != nil {
+		return nil, err
+	}
+	out.Shops, out.Teams, out.Channels, out.Products, out.First, out.Last = o.Shops, o.Teams, o.Channels, o.Products, o.First, o.Last
+	for _, x := range rules {
+		out.Rules = append(out.Rules, x.Value)
+	}
+	for _, f := range filter.Fields() {
+		out.Fields = append(out.Fields, FilterField{f.Name, f.Type, f.Enum, f.Repeated, f.Doc})
+	}
+	return out, nil
+}
