@@ -34,7 +34,10 @@ const (
 	OnRebalance            Name = "on-rebalance" // a generation ends, its last flush has not begun
 )
 
-// Names lists all places, for a test that walks them.
+// AfterAlertStore is passed where alerts are stored and not yet given to their targets. It is no place of a message's way.
+const AfterAlertStore Name = "after-alert-store"
+
+// Names lists all places of a message's way, for a test that walks them.
 func Names() []Name {
 	return []Name{
 		AfterDecode, BeforeFlush, BeforeDeadLetter, AfterDeadLetter, BeforeWrite, BetweenInserts,
@@ -57,7 +60,7 @@ func parse(s string) (*point, error) {
 	}
 	name, nth, counted := strings.Cut(s, ":")
 	p := &point{name: Name(name), nth: 1}
-	if !slices.Contains(Names(), p.name) {
+	if !slices.Contains(Names(), p.name) && p.name != AfterAlertStore {
 		return nil, fmt.Errorf("%s=%q: unknown failpoint; one of %v, optionally with :n", Env, s, Names())
 	}
 	if counted {

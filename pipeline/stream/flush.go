@@ -193,6 +193,9 @@ func (p *processor) write(work context.Context, entries []*entry) error {
 	if err := p.analyse(work, batch.Sessions); err != nil {
 		return err
 	}
+	if err := p.tellWatcher(work, batch.Sessions, differ, stored); err != nil {
+		return err
+	}
 	if err := p.w.dead.produce(work, p.side.bad); err != nil {
 		return err
 	}
@@ -229,6 +232,19 @@ func (p *processor) write(work context.Context, entries []*entry) error {
 	p.side = side{}
 	p.w.metrics.flush.Observe(time.Since(began).Seconds())
 	return nil
+}
+
+// tellWatcher shows the sessions to the watcher before they are written.
+func (p *processor) tellWatcher(work context.Context, sessions []Analysed, entries []*entry, stored map[string]StoredVersion) error {
+	if _, none := p.w.o.Watcher.(noWatcher); none || len(sessions) == 0 {
+		return nil
+	}
+	watched := make([]Watched, len(sessions))
+	for i, e := range entries {
+		_, known := stored[e.id]
+		watched[i] = Watched{Analysed: sessions[i], Whole: len(e.refs) == 1 && !known}
+	}
+	return p.retry(work, "store alerts", func(ctx context.Context) error { return p.w.o.Watcher.Analysed(ctx, watched) })
 }
 
 // analyse fills in the analyses, on all processors.

@@ -74,7 +74,7 @@ func newProcessor(w *Worker, gen *kafka.Generation, assigned []kafka.PartitionAs
 		w: w, gen: gen, leave: leave, stop: stop,
 		parts: map[int]*partition{}, readers: map[int]*reader{},
 		items: make(chan item, 256), polls: make(chan poll), tokens: semaphore.NewWeighted(queueBytes),
-		table: newTable(), swept: time.Now(),
+		table: newTable(w.o.Watcher.Dropped), swept: time.Now(),
 	}
 	for _, a := range assigned {
 		part := &partition{id: a.ID, committed: a.Offset, target: -1, endTarget: -1, lastItem: time.Now()}
@@ -116,6 +116,7 @@ func (p *processor) run(genCtx context.Context) {
 	failpoint.Hit(failpoint.OnRebalance)
 	p.flushAll(work)
 	p.w.returnRequests(p.ending)
+	p.w.o.Watcher.Reset()
 	p.settle()
 	for id := range p.parts {
 		p.w.metrics.lag.DeleteLabelValues(strconv.Itoa(id))

@@ -291,6 +291,7 @@ func (r *reader) fill(it *item, m *kafka.Message) (err error) {
 	if it.state = assemble.FromMessage(r.w.o.Hasher, r.w.o.Mask, msg); it.state != nil {
 		it.state.Origin = origin
 		it.turns = len(it.state.Turns)
+		r.w.o.Watcher.Arrived(it.state)
 		return nil
 	}
 	r.w.o.Mask(msg)

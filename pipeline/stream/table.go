@@ -46,10 +46,11 @@ type table struct {
 	ready    []*entry   // closed or to be closed, to write at the next flush
 	fresh    []*entry   // new and open: what is stored of them is not known
 	bytes    int
+	dropped  func(id string) // a session has left the table
 }
 
-func newTable() *table {
-	return &table{sessions: map[string]*entry{}, order: list.New()}
+func newTable(dropped func(id string)) *table {
+	return &table{sessions: map[string]*entry{}, order: list.New(), dropped: dropped}
 }
 
 // entry gives the session, new if need be.
@@ -164,5 +165,6 @@ func (t *table) drop(e *entry) {
 		delete(t.sessions, e.id)
 		t.order.Remove(e.place)
 		t.bytes -= e.bytes
+		t.dropped(e.id)
 	}
 }

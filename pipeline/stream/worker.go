@@ -27,6 +27,8 @@ type Options struct {
 	// Mask masks a decoded message in place; MaskText masks the raw text of a message that could not be decoded.
 	Mask     assemble.Masker
 	MaskText func(string) string
+	// Watcher is told of sessions while they go on; nil for none.
+	Watcher Watcher
 
 	FlushEvery     time.Duration // 1 s: how long a closed session waits to be written
 	FlushSessions  int           // 1,000: so many closed sessions are written at once, and at most so many together
@@ -60,6 +62,9 @@ func (o *Options) setDefaults() {
 	defaultTo(&o.RejoinDelay, 5*time.Second)
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Watcher == nil {
+		o.Watcher = noWatcher{}
 	}
 }
 
