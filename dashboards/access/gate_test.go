@@ -1,0 +1,825 @@
+package access
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/tingke/tingke/pipeline/warehouse"
+)
+
+const secret = "correct horse battery"
+
+// memoryLog is an audit log in memory.
+type memoryLog struct {
+	sync.Mutex
+	entries []warehouse.AuditEntry
+	down    bool
+}
+
+func (l *memoryLog) AppendAudit(_ context.Context, e ...warehouse.AuditEntry) error {
+	l.Lock()
+	defer l.Unlock()
+	if l.down {
+		return errors.New("the store is down")
+	}
+	l.entries = append(l.entries, e...)
+	return nil
+}
+
+// lines are the entries so far, as actor action object, and forgets them.
+func (l *memoryLog) lines() []string {
+	l.Lock()
+	defer l.Unlock()
+	var out []string
+	for _, e := range l.entries {
+		out = append(out, strings.TrimSpace(e.Actor+" "+e.Action+" "+e.Object+" "+e.Address))
+	}
+	l.entries = nil
+	return out
+}
+
+// world is a gate over a users file, with a clock that the test moves, in front of a page that says whose request it is.
+type world struct {
+	t    *testing.T
+	gate *Gate
+	log  *memoryLog
+	path string
+	now  time.Time
+	h    http.Handler
+}
+
+// hashOnce is a hash of secret that is as cheap as a users file may hold.
+var hashOnce = sync.OnceValues(func() (string, error) {
+	h := newHash()
+	h.memory, h.time = minHashMemory, minHashTime
+	h.key = h.derive(secret, keyBytes)
+	return h.String(), nil
+})
+
+func newWorld(t *testing.T, change func(*Options), users ...User) *world {
+	t.Helper()
+	w := &world{t: t, log: &memoryLog{}, path: filepath.Join(t.TempDir(), "users.yaml"), now: time.Date(2026, 5, 1, 9, 0, 0, 0, time.UTC)}
+	if users != nil {
+		w.write(users...)
+	}
+	u, err := OpenUsers(w.path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := Options{Users: u, Audit: w.log, Now: func() time.Time { return w.now }, Log: slog.New(slog.DiscardHandler)}
+	if change != nil {
+		change(&o)
+	}
+	if w.gate, err = New(o); err != nil {
+		t.Fatal(err)
+	}
+	mux := http.NewServeMux()
+	mux.HandleFunc("/login", w.gate.Login)
+	mux.HandleFunc("/api/v1/login", w.gate.Login)
+	mux.HandleFunc("/logout", w.gate.Logout)
+	mux.HandleFunc("/api/v1/logout", w.gate.Logout)
+	mux.HandleFunc("/", func(rw http.ResponseWriter, r *http.Request) {
+		id, ok := FromContext(r.Context())
+		fmt.Fprintf(rw, "%s %s %v %v %v", id.User, id.Role, id.Teams, id.Token, ok)
+	})
+	w.h = w.gate.Middleware(func(p string) bool {
+		return slices.Contains([]string{"/login", "/logout", "/api/v1/login", "/api/v1/logout"}, p)
+	}, mux)
+	return w
+}
+
+func (w *world) write(users ...User) {
+	w.t.Helper()
+	hash, err := hashOnce()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	for i := range users {
+		if users[i].Password == "" {
+			users[i].Password = hash
+		}
+	}
+	if err := EditUsers(w.path, func([]User) ([]User, error) { return users, nil }); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+// request makes one and sends it.
+func (w *world) send(method, target string, body string, headers ...string) *http.Response {
+	w.t.Helper()
+	r := httptest.NewRequest(method, target, strings.NewReader(body))
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	rec := httptest.NewRecorder()
+	w.h.ServeHTTP(rec, r)
+	return rec.Result()
+}
+
+func (w *world) login(user, password string, headers ...string) *http.Response {
+	form := url.Values{"user": {user}, "password": {password}}
+	return w.send("POST", "/login", form.Encode(), append([]string{"Content-Type", "application/x-www-form-urlencoded"}, headers...)...)
+}
+
+// cookie is that of a log-in that succeeds, as a header.
+func (w *world) cookie(user string) string {
+	w.t.Helper()
+	res := w.login(user, secret)
+	if res.StatusCode != http.StatusSeeOther || len(res.Cookies()) != 1 {
+		w.t.Fatalf("log-in of %s: status %d, %d cookies", user, res.StatusCode, len(res.Cookies()))
+	}
+	c := res.Cookies()[0]
+	return c.Name + "=" + c.Value
+}
+
+// as asks for a page with a cookie and gives what the page says, or the status.
+func (w *world) as(cookie string) string {
+	w.t.Helper()
+	return w.page("Cookie", cookie)
+}
+
+func (w *world) page(headers ...string) string {
+	w.t.Helper()
+	res := w.send("GET", "/page", "", headers...)
+	if res.StatusCode != http.StatusOK {
+		return fmt.Sprint(res.StatusCode)
+	}
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return string(b)
+}
+
+func TestLogin(t *testing.T) {
+	w := newWorld(t, nil, User{User: "li", Role: Supervisor, Teams: []string{"A"}}, User{User: "out", Role: Analyst, Disabled: true})
+	f := func(user, password string, status int, audit ...string) {
+		t.Helper()
+		res := w.login(user, password)
+		if res.StatusCode != status {
+			t.Errorf("log-in of %q with %q: status %d, want %d", user, password, res.StatusCode, status)
+		}
+		if (status == http.StatusSeeOther) != (len(res.Cookies()) == 1) {
+			t.Errorf("log-in of %q with %q: cookies %v", user, password, res.Cookies())
+		}
+		if got := w.log.lines(); !slices.Equal(got, audit) {
+			t.Errorf("log-in of %q with %q: audited %q, want %q", user, password, got, audit)
+		}
+	}
+	f("li", secret, 303, "li login li 192.0.2.1")
+	f(" LI ", secret, 303, "li login li 192.0.2.1")
+	f("li", "wrong", 401, "login_failed li 192.0.2.1")
+	f("li", "", 401, "login_failed li 192.0.2.1")
+	f("li", strings.Repeat("x", MaxPassword+1), 401, "login_failed li 192.0.2.1")
+	f("out", secret, 401, "login_failed out 192.0.2.1")
+	f("nobody", secret, 401, "login_failed unknown user 192.0.2.1")
+	f("my password by mistake", secret, 401, "login_failed unknown user 192.0.2.1")
+	f("", "", 401, "login_failed unknown user 192.0.2.1")
+
+	w.log.down = true
+	f("li", secret, 503)
+}
+
+func TestLoginAnswersAlike(t *testing.T) {
+	w := newWorld(t, nil, User{User: "li", Role: Analyst}, User{User: "out", Role: Analyst, Disabled: true})
+	read := func(user, password string) string {
+		res := w.send("POST", "/api/v1/login", fmt.Sprintf(`{"user":%q,"password":%q}`, user, password), "Content-Type", "application/json")
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprint(res.StatusCode, res.Header, string(b))
+	}
+	want := read("li", "wrong password")
+	for _, got := range []string{read("nobody", secret), read("out", secret), read("out", "wrong")} {
+		if got != want {
+			t.Errorf("got %s\nwant %s", got, want)
+		}
+	}
+	// Unknown and disabled users cost one hash of the same parameters, as others do.
+	for _, user := range []string{"li", "nobody", "out", ""} {
+		before := w.gate.passwords.checked.Load()
+		read(user, "wrong password")
+		if n := w.gate.passwords.checked.Load() - before; n != 1 {
+			t.Errorf("a log-in of %q made %d hashes, want 1", user, n)
+		}
+	}
+	made, err := HashPassword(secret)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hash, err := parseHash(made)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if u := w.gate.passwords.unknown; hash.memory != u.memory || hash.time != u.time || hash.threads != u.threads || len(hash.key) != len(u.key) || len(hash.salt) != len(u.salt) {
+		t.Errorf("unknown users are checked with %s, known ones with %s", u, hash)
+	}
+}
+
+func TestLoginJSON(t *testing.T) {
+	w := newWorld(t, nil, User{User: "li", Name: "李", Role: Supervisor, Teams: []string{"A"}})
+	f := func(body, contentType string, status int, want string) {
+		t.Helper()
+		res := w.send("POST", "/api/v1/login", body, "Content-Type", contentType)
+		b, err := io.ReadAll(res.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if res.StatusCode != status || !strings.Contains(string(b), want) || !json.Valid(b) {
+			t.Errorf("%s: %d %s, want %d %s", body, res.StatusCode, b, status, want)
+		}
+	}
+	f(`{"user":"li","password":"`+secret+`"}`, "application/json", 200, `"name":"李","role":"supervisor","teams":["A"]`)
+	f(`{"user":"li","password":"`+secret+`"}`, "application/json; charset=utf-8", 200, `"user":"li"`)
+	f(`{"user":"li","password":"nope"}`, "application/json", 401, `"wrong_login"`)
+	f(`{"user":"li","password":"nope","next":"/"}`, "application/json", 400, `"bad_request"`)
+	f(`{"user":"li"}{}`, "application/json", 400, `"bad_request"`)
+	f(`[`, "application/json", 400, `"bad_request"`)
+	f(`{"user":"`+strings.Repeat("x", maxLoginBody)+`"}`, "application/json", 400, `"bad_request"`)
+	f(`user=li&password=`+secret, "application/x-www-form-urlencoded", 415, `"bad_request"`)
+}
+
+func TestSessions(t *testing.T) {
+	w := newWorld(t, nil, User{User: "li", Role: Supervisor, Teams: []string{"A"}})
+	c := w.cookie("li")
+	const li = "li supervisor [A] false true"
+	f := func(cookie, want string) {
+		t.Helper()
+		if got := w.as(cookie); got != want {
+			t.Errorf("cookie %.40q: %s, want %s", cookie, got, want)
+		}
+	}
+	f(c, li)
+	f("", "303")
+	name, token, _ := strings.Cut(c, "=")
+	f(name+"=", "303")
+	f(name+"=x", "303")
+	f(name+"="+token[:len(token)-1], "303")            // guessed
+	f(name+"="+strings.Repeat("A", len(token)), "303") // forged
+	f(name+"="+strings.Repeat("x", 20_000), "303")     // huge
+	f(secureCookieName+"="+token, "303")               // another name
+	f(name+"="+base64Of(w.gate.store), "303")          // what the store keeps is no cookie
+	f(name+"=../../users.yaml%00", "303")              // nonsense
+	f("other=1; "+c, li)                               // beside others
+	if n := w.gate.store.len(); n != 1 {
+		t.Errorf("%d sessions kept, want 1: forged cookies make none", n)
+	}
+
+	// Idle and absolute lifetime.
+	w.now = w.now.Add(w.gate.Idle - time.Second)
+	f(c, li)
+	w.now = w.now.Add(w.gate.Idle - time.Second)
+	f(c, li) // the last use counts
+	w.now = w.now.Add(w.gate.Idle)
+	f(c, "303")
+	c = w.cookie("li")
+	for range 12 {
+		w.now = w.now.Add(time.Hour - time.Second)
+		f(c, li)
+	}
+	w.now = w.now.Add(13 * time.Second)
+	f(c, "303")
+
+	// A log-in ends the session that the browser had, under a new id: a planted cookie is worth nothing.
+	c = w.cookie("li")
+	res := w.login("li", secret, "Cookie", c)
+	next := res.Cookies()[0]
+	if next.Name+"="+next.Value == c {
+		t.Error("the log-in kept the id of the session")
+	}
+	f(c, "303")
+	planted := cookieName + "=" + strings.Repeat("p", 43)
+	res = w.login("li", secret, "Cookie", planted)
+	f(planted, "303")
+	f(cookieName+"="+res.Cookies()[0].Value, li)
+
+	// Log-out, by POST only.
+	c = w.cookie("li")
+	if res := w.send("GET", "/logout", "", "Cookie", c); res.StatusCode != http.StatusMethodNotAllowed {
+		t.Errorf("GET /logout: %d", res.StatusCode)
+	}
+	f(c, li)
+	w.log.lines()
+	res = w.send("POST", "/logout", "", "Cookie", c)
+	if res.StatusCode != http.StatusSeeOther || res.Cookies()[0].MaxAge >= 0 {
+		t.Errorf("log-out: %d, cookies %v", res.StatusCode, res.Cookies())
+	}
+	if got := w.log.lines(); !slices.Equal(got, []string{"li logout li 192.0.2.1"}) {
+		t.Errorf("audited %q", got)
+	}
+	f(c, "303")
+	if res := w.send("POST", "/api/v1/logout", ""); res.StatusCode != http.StatusNoContent {
+		t.Errorf("log-out of nobody: %d", res.StatusCode)
+	}
+}
+
+// base64Of is the key under which the store keeps its first session.
+func base64Of(s *sessionStore) string {
+	for k := range s.sessions {
+		return url.QueryEscape(k)
+	}
+	return ""
+}
+
+// TestEndedSessionStaysEnded lets a request that was under way at log-out finish after it.
+func TestEndedSessionStaysEnded(t *testing.T) {
+	w := newWorld(t, nil, User{User: "li", Role: Admin})
+	c := w.cookie("li")
+	entered, release := make(chan struct{}), make(chan struct{})
+	slow := w.gate.Middleware(nil, http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		close(entered)
+		<-release
+		fmt.Fprint(rw, "done")
+	}))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r := httptest.NewRequest("GET", "/slow", nil)
+		r.Header.Set("Cookie", c)
+		slow.ServeHTTP(httptest.NewRecorder(), r)
+	}()
+	<-entered
+	w.send("POST", "/logout", "", "Cookie", c)
+	close(release)
+	<-done
+	if got := w.as(c); got != "303" || w.gate.store.len() != 0 {
+		t.Errorf("after log-out: %s, %d sessions", got, w.gate.store.len())
+	}
+}
+
+func TestCookies(t *testing.T) {
+	f := func(secure bool, target, name string, wantSecure bool) {
+		t.Helper()
+		w := newWorld(t, func(o *Options) { o.Secure = secure }, User{User: "li", Role: Admin})
+		r := httptest.NewRequest("POST", target, strings.NewReader(url.Values{"user": {"li"}, "password": {secret}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		rec := httptest.NewRecorder()
+		w.h.ServeHTTP(rec, r)
+		res := rec.Result()
+		if len(res.Cookies()) != 1 {
+			t.Fatalf("%s: status %d, cookies %v", target, res.StatusCode, res.Cookies())
+		}
+		c := res.Cookies()[0]
+		if c.Name != name || c.Secure != wantSecure || !c.HttpOnly || c.SameSite != http.SameSiteLaxMode || c.Path != "/" || c.Domain != "" || len(c.Value) < 40 {
+			t.Errorf("%s: %v", target, c)
+		}
+		if !strings.Contains(res.Header.Get("Cache-Control"), "no-store") {
+			t.Errorf("%s: Cache-Control %q", target, res.Header.Get("Cache-Control"))
+		}
+	}
+	f(false, "http://localhost/login", cookieName, false)
+	f(true, "http://localhost/login", secureCookieName, true)
+	f(false, "https://localhost/login", secureCookieName, true)
+}
+
+func TestUsersChangeWhileLoggedIn(t *testing.T) {
+	w := newWorld(t, nil, User{User: "li", Role: Supervisor, Teams: []string{"A"}}, User{User: "wang", Role: Admin})
+	token, bearer, err := NewToken("bi", w.now, w.now.Add(24*time.Hour))
+	if err != nil {
+		t.Fatal(err)
+	}
+	li := User{User: "li", Role: Supervisor, Teams: []string{"A"}, Tokens: []Token{token}}
+	w.write(li)
+	c := w.cookie("li")
+	f := func(what, wantCookie, wantToken string) {
+		t.Helper()
+		if got := w.as(c); got != wantCookie {
+			t.Errorf("%s: cookie gives %s, want %s", what, got, wantCookie)
+		}
+		if got := w.page("Authorization", "Bearer "+bearer); got != wantToken {
+			t.Errorf("%s: token gives %s, want %s", what, got, wantToken)
+		}
+	}
+	f("as written", "li supervisor [A] false true", "li supervisor [A] true true")
+	li.Role, li.Teams = Analyst, nil
+	w.write(li)
+	f("another role", "li analyst [] false true", "li analyst [] true true")
+	good, err := os.ReadFile(w.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(w.path, []byte("users:\n  - user: li\n    role: king\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f("a broken file", "li analyst [] false true", "li analyst [] true true")
+	if err := w.gate.Users.Problem(); err == nil || !strings.Contains(err.Error(), "users.yaml:3: role \"king\"") {
+		t.Errorf("the reason: %v", err)
+	}
+	if err := os.Remove(w.path); err != nil {
+		t.Fatal(err)
+	}
+	f("no file", "li analyst [] false true", "li analyst [] true true")
+	if err := w.gate.Users.Problem(); err == nil {
+		t.Error("a missing file is no problem")
+	}
+	if err := os.WriteFile(w.path, good, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	f("a file for all to read", "li analyst [] false true", "li analyst [] true true")
+	if err := w.gate.Users.Problem(); err == nil || !strings.Contains(err.Error(), "chmod 600") {
+		t.Errorf("the reason: %v", err)
+	}
+	if err := os.Chmod(w.path, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f("the good file again", "li analyst [] false true", "li analyst [] true true")
+	if err := w.gate.Users.Problem(); err != nil {
+		t.Error(err)
+	}
+	li.Disabled = true
+	w.write(li)
+	f("disabled", "303", "401")
+	li.Disabled = false
+	w.write(li)
+	f("enabled again: the session is over, the token is not", "303", "li analyst [] true true")
+	c = w.cookie("li")
+	if li.Password, err = HashPassword("another password"); err != nil {
+		t.Fatal(err)
+	}
+	li.Tokens = nil
+	w.write(li)
+	f("another password, token revoked", "303", "401")
+	li.Password, li.Tokens = "", []Token{token}
+	w.write(li)
+	w.now = w.now.Add(24 * time.Hour)
+	f("token expired", "303", "401")
+	w.write()
+	f("removed", "303", "401")
+
+	// Changes of the file are audited, whoever made them.
+	var changes []string
+	for _, e := range w.log.entries {
+		if e.Action == ActionUser {
+			changes = append(changes, e.Actor+" "+e.Object+" "+e.Detail)
+		}
+	}
+	for _, want := range []string{`users file li {"what":["tokens"]}`, `users file wang {"what":["removed"]}`, `users file li {"what":["role","teams"]}`,
+		`users file li {"what":["disabled"]}`, `users file li {"what":["password","tokens"]}`, `users file li {"what":["removed"]}`} {
+		if !slices.Contains(changes, want) {
+			t.Errorf("not audited: %s\nin %q", want, changes)
+		}
+	}
+}
+
+func TestTokens(t *testing.T) {
+	w := newWorld(t, nil, User{User: "x", Role: Admin})
+	token, bearer, err := NewToken("bi", w.now, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(User{User: "li", Role: Analyst, Tokens: []Token{token}})
+	const li = "li analyst [] true true"
+	f := func(header, want string) {
+		t.Helper()
+		if got := w.page("Authorization", header); got != want {
+			t.Errorf("Authorization %.40q: %s, want %s", header, got, want)
+		}
+	}
+	f("Bearer "+bearer, li)
+	f("bearer "+bearer, li)
+	f("Bearer "+bearer+" ", "401")
+	f("Bearer", "401")
+	f("Bearer ", "401")
+	f("Basic "+bearer, "401")
+	f("Bearer "+token.Hash, "401")
+	f("Bearer "+strings.TrimPrefix(bearer, tokenPrefix), "401")
+	f("Bearer "+bearer[:len(bearer)-1], "401")
+	f("Bearer "+tokenPrefix+strings.Repeat("A", 43), "401")
+	w.now = w.now.Add(100 * 365 * 24 * time.Hour)
+	f("Bearer "+bearer, li)
+	if token.LastFour != bearer[len(bearer)-4:] || strings.Contains(token.Hash, bearer) {
+		t.Errorf("token %+v", token)
+	}
+	// A request with both is by the token; a bad token does not fall back to the cookie.
+	c := w.cookie("li")
+	if got := w.page("Authorization", "Bearer "+bearer, "Cookie", c); got != li {
+		t.Errorf("both: %s", got)
+	}
+	if got := w.page("Authorization", "Bearer nonsense", "Cookie", c); got != "401" {
+		t.Errorf("bad token with a cookie: %s", got)
+	}
+}
+
+func TestWithoutLogin(t *testing.T) {
+	w := newWorld(t, nil, User{User: "li", Role: Admin})
+	res := w.send("GET", "/sessions?shop=a%20b&lang=en", "")
+	if got := res.Header.Get("Location"); res.StatusCode != 303 || got != "/login?lang=en&next=%2Fsessions%3Fshop%3Da%2520b%26lang%3Den" {
+		t.Errorf("page: %d %s", res.StatusCode, got)
+	}
+	res = w.send("POST", "/sessions", "")
+	if res.StatusCode != 401 {
+		t.Errorf("POST to a page: %d", res.StatusCode)
+	}
+	res = w.send("GET", "/api/v1/sessions", "")
+	var body struct {
+		Error struct{ Code, Message string }
+	}
+	if err := json.NewDecoder(res.Body).Decode(&body); err != nil || res.StatusCode != 401 || body.Error.Code != "unauthenticated" || !strings.HasPrefix(res.Header.Get("WWW-Authenticate"), "Bearer") {
+		t.Errorf("API: %d %v %v %v", res.StatusCode, body, res.Header, err)
+	}
+	for _, p := range []string{"/login/", "/LOGIN", "/login/../page", "//login", "/api/v1/login/x", "/static/x"} {
+		if res := w.send("GET", p, ""); res.StatusCode == 200 {
+			t.Errorf("%s needs no log-in", p)
+		}
+	}
+}
+
+func TestNoUsers(t *testing.T) {
+	w := newWorld(t, nil)
+	res := w.send("GET", "/api/v1/me", "")
+	b, _ := io.ReadAll(res.Body)
+	if res.StatusCode != 401 || !strings.Contains(string(b), "tingke user add NAME --role admin") {
+		t.Errorf("%d %s", res.StatusCode, b)
+	}
+	if res := w.login("li", secret); res.StatusCode != 503 {
+		t.Errorf("log-in without users: %d", res.StatusCode)
+	}
+	w.write(User{User: "li", Role: Admin}) // made while the server runs
+	w.cookie("li")
+}
+
+func TestCrossSite(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Hosts = []string{"qa.example.com"} }, User{User: "li", Role: Admin})
+	token, bearer, err := NewToken("bi", w.now, time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.write(User{User: "li", Role: Admin, Tokens: []Token{token}})
+	c := w.cookie("li")
+	f := func(method, path string, want int, headers ...string) {
+		t.Helper()
+		if res := w.send(method, path, "", headers...); res.StatusCode != want {
+			t.Errorf("%s %s %q: %d, want %d", method, path, headers, res.StatusCode, want)
+		}
+	}
+	f("POST", "/page", 200, "Cookie", c)
+	f("POST", "/page", 200, "Cookie", c, "Sec-Fetch-Site", "same-origin")
+	f("POST", "/page", 200, "Cookie", c, "Origin", "http://example.com") // httptest's host
+	f("POST", "/page", 200, "Cookie", c, "Origin", "https://qa.example.com")
+	f("POST", "/page", 403, "Cookie", c, "Sec-Fetch-Site", "cross-site")
+	f("POST", "/page", 403, "Cookie", c, "Sec-Fetch-Site", "same-site")
+	f("POST", "/page", 403, "Cookie", c, "Origin", "https://evil.example")
+	f("POST", "/page", 403, "Cookie", c, "Origin", "null")
+	f("DELETE", "/api/v1/x", 403, "Cookie", c, "Sec-Fetch-Site", "cross-site")
+	f("GET", "/page", 200, "Cookie", c, "Sec-Fetch-Site", "cross-site") // a link
+	f("POST", "/login", 403, "Sec-Fetch-Site", "cross-site")            // into somebody else's account
+	f("POST", "/logout", 403, "Cookie", c, "Sec-Fetch-Site", "cross-site")
+	f("POST", "/page", 200, "Authorization", "Bearer "+bearer, "Origin", "https://evil.example") // no cookie is used
+	f("POST", "/page", 401, "Authorization", "Bearer x", "Cookie", c, "Origin", "https://evil.example")
+}
+
+func TestNext(t *testing.T) {
+	f := func(next, want string) {
+		t.Helper()
+		if got := safeNext(next); got != want {
+			t.Errorf("safeNext(%q) = %q, want %q", next, got, want)
+		}
+	}
+	f("", "/")
+	f("/", "/")
+	f("/sessions?shop=a%20b&page=2", "/sessions?shop=a%20b&page=2")
+	f("/sessions/s%2F1", "/sessions/s%2F1")
+	f("//evil.example", "/")
+	f("///evil.example", "/")
+	f(`/\evil.example`, "/")
+	f(`\\evil.example`, "/")
+	f("/\t/evil.example", "/")
+	f("/\n/evil.example", "/")
+	f("/%2F/evil.example", "/")
+	f("/%5Cevil.example", "/")
+	f("/%0d%0aSet-Cookie:x=1", "/")
+	f("https://evil.example", "/")
+	f("javascript:alert(1)", "/")
+	f("evil.example", "/")
+	f("/a\r\nSet-Cookie: x=1", "/")
+	f("/login?next=/x", "/")
+	f("/logout", "/")
+	f("/api/v1/sessions", "/")
+	f("/a#b", "/a")
+	f("/"+strings.Repeat("x", 3000), "/")
+	f("/%zz", "/")
+
+	w := newWorld(t, nil, User{User: "li", Role: Admin})
+	g := func(next, want string) {
+		t.Helper()
+		res := w.send("POST", "/login", url.Values{"user": {"li"}, "password": {secret}, "next": {next}}.Encode(), "Content-Type", "application/x-www-form-urlencoded")
+		if got := res.Header.Get("Location"); res.StatusCode != 303 || got != want {
+			t.Errorf("next %q: %d to %q, want %q", next, res.StatusCode, got, want)
+		}
+		if len(res.Header["Set-Cookie"]) != 1 {
+			t.Errorf("next %q: headers %v", next, res.Header)
+		}
+	}
+	g("/sessions?a=b", "/sessions?a=b")
+	g("https://evil.example/", "/")
+	g("//evil.example/", "/")
+	g("/x\r\nSet-Cookie: a=b", "/")
+	g("/a/..//evil.example", "/evil.example")
+}
+
+func FuzzNext(f *testing.F) {
+	for _, s := range []string{"/", "/a?b=c", "//e", `/\e`, "/%2f/e", "/a//b", "/.//e", "/%09/e", "https:/e", "/é"} {
+		f.Add(s)
+	}
+	base, err := url.Parse("https://here.example/login")
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, next string) {
+		got := safeNext(next)
+		u, err := base.Parse(got)
+		if err != nil || u.Host != "here.example" || u.Scheme != "https" || strings.ContainsAny(got, "\r\n\t\\") || strings.HasPrefix(got, "//") {
+			t.Errorf("safeNext(%q) = %q: %v", next, got, err)
+		}
+		if again := safeNext(got); again != got {
+			t.Errorf("safeNext(%q) = %q, then %q", next, got, again)
+		}
+	})
+}
+
+func TestRateLimit(t *testing.T) {
+	var users []User
+	for i := range 40 {
+		users = append(users, User{User: fmt.Sprintf("u%d", i), Role: Analyst})
+	}
+	try := func(w *world, user, password, address string) int {
+		r := httptest.NewRequest("POST", "/login", strings.NewReader(url.Values{"user": {user}, "password": {password}}.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.RemoteAddr = address
+		rec := httptest.NewRecorder()
+		w.h.ServeHTTP(rec, r)
+		if rec.Code == 429 && rec.Header().Get("Retry-After") == "" {
+			t.Error("429 without Retry-After")
+		}
+		return rec.Code
+	}
+	t.Run("one user from many addresses", func(t *testing.T) {
+		w := newWorld(t, nil, users...)
+		for i := range userBurst {
+			if got := try(w, "u0", "wrong", fmt.Sprintf("198.51.100.%d:1", i)); got != 401 {
+				t.Fatalf("failure %d: %d", i, got)
+			}
+		}
+		if got := try(w, "u0", secret, "198.51.100.200:1"); got != 429 {
+			t.Errorf("after %d failures: %d", userBurst, got)
+		}
+		if got := try(w, "u1", secret, "198.51.100.200:1"); got != 303 {
+			t.Errorf("another user: %d", got)
+		}
+		w.now = w.now.Add(userEvery)
+		if got := try(w, "u0", secret, "198.51.100.200:1"); got != 303 {
+			t.Errorf("later: %d", got)
+		}
+	})
+	t.Run("many users from one address", func(t *testing.T) {
+		w := newWorld(t, nil, users...)
+		for i := range addressBurst {
+			if got := try(w, fmt.Sprintf("u%d", i), "wrong", fmt.Sprintf("[2001:db8::%x]:1", i)); got != 401 {
+				t.Fatalf("failure %d: %d", i, got)
+			}
+		}
+		if got := try(w, "u39", secret, "[2001:db8::ffff:1]:9"); got != 429 {
+			t.Errorf("the same network: %d", got)
+		}
+		if got := try(w, "u39", secret, "[2001:db8:1::1]:9"); got != 303 {
+			t.Errorf("another network: %d", got)
+		}
+	})
+	t.Run("unknown users are limited alike", func(t *testing.T) {
+		w := newWorld(t, nil, users...)
+		for i := range userBurst {
+			if got := try(w, "nobody", "wrong", fmt.Sprintf("198.51.100.%d:1", i)); got != 401 {
+				t.Fatalf("failure %d: %d", i, got)
+			}
+		}
+		if got := try(w, "nobody", "wrong", "198.51.100.200:1"); got != 429 {
+			t.Errorf("after %d failures: %d", userBurst, got)
+		}
+	})
+	t.Run("success costs nothing", func(t *testing.T) {
+		w := newWorld(t, nil, users...)
+		for i := range addressBurst + userBurst {
+			if got := try(w, "u0", secret, "198.51.100.1:1"); got != 303 {
+				t.Fatalf("log-in %d: %d", i, got)
+			}
+		}
+		if n := w.gate.store.len(); n != maxUserSessions {
+			t.Errorf("%d sessions of one user, want %d", n, maxUserSessions)
+		}
+	})
+}
+
+func TestLimitTableIsBounded(t *testing.T) {
+	l := newLimitTable(time.Minute, 2)
+	now := time.Now()
+	allowed := 0
+	for i := range 10 * limitBuckets {
+		if _, wait := l.take(fmt.Sprintf("198.51.%d", i), now); wait == 0 {
+			allowed++
+		}
+	}
+	if allowed > 2*limitBuckets {
+		t.Errorf("%d attempts passed, the table holds %d", allowed, 2*limitBuckets)
+	}
+}
+
+func TestSessionStoreIsBounded(t *testing.T) {
+	now := time.Now()
+	s := newSessionStore(time.Hour, 2*time.Hour, func() time.Time { return now })
+	s.max = 100
+	for i := range s.max {
+		if err := s.CommitCtx(withOwner(context.Background(), fmt.Sprint("u", i)), fmt.Sprint(i), nil, now); err != nil {
+			t.Fatal(err)
+		}
+	}
+	one := withOwner(context.Background(), "late")
+	if err := s.CommitCtx(one, "late", nil, now); !errors.Is(err, errBusy) || s.len() != s.max {
+		t.Errorf("%v, %d sessions", err, s.len())
+	}
+	if err := s.CommitCtx(context.Background(), "revived", nil, now); err == nil {
+		t.Error("a session without an owner was kept")
+	}
+	now = now.Add(time.Hour)
+	if err := s.CommitCtx(one, "late", nil, now); err != nil || s.len() != 1 {
+		t.Errorf("%v, %d sessions: those that ended make room", err, s.len())
+	}
+}
+
+func TestPasswordChecksAreBounded(t *testing.T) {
+	c, err := newChecker()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range cap(c.slots) {
+		c.slots <- struct{}{}
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var waiting sync.WaitGroup
+	for range cap(c.waiting) {
+		waiting.Go(func() { _, _ = c.check(ctx, nil, "x") })
+	}
+	for len(c.waiting) < cap(c.waiting) {
+		time.Sleep(time.Millisecond)
+	}
+	if _, err := c.check(ctx, nil, "x"); !errors.Is(err, errBusy) {
+		t.Errorf("one more waits: %v", err)
+	}
+	cancel()
+	waiting.Wait()
+}
+
+func TestAddress(t *testing.T) {
+	w := newWorld(t, func(o *Options) { o.Proxies = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")} }, User{User: "li", Role: Admin})
+	f := func(remote, forwarded, want string) {
+		t.Helper()
+		r := httptest.NewRequest("GET", "/", nil)
+		r.RemoteAddr = remote
+		if forwarded != "" {
+			r.Header.Set("X-Forwarded-For", forwarded)
+		}
+		if got := w.gate.Address(r); got != want {
+			t.Errorf("%s, forwarded %q: %s, want %s", remote, forwarded, got, want)
+		}
+	}
+	f("192.0.2.7:1", "", "192.0.2.7")
+	f("192.0.2.7:1", "198.51.100.1", "192.0.2.7") // no proxy of ours: it may say what it likes
+	f("10.0.0.1:1", "198.51.100.1", "198.51.100.1")
+	f("10.0.0.1:1", "6.6.6.6, 198.51.100.1", "198.51.100.1") // what the client sent itself
+	f("10.0.0.1:1", "6.6.6.6, 198.51.100.1, 10.2.3.4", "198.51.100.1")
+	f("10.0.0.1:1", "nonsense\r\n", "10.0.0.1")
+	f("10.0.0.1:1", "", "10.0.0.1")
+	f("[::1]:1", "1.2.3.4", "::1")
+}
+
+func TestAgentsOff(t *testing.T) {
+	agent := User{User: "a", Role: Agent, AgentID: "a1"}
+	token, bearer, err := NewToken("x", time.Now(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	agent.Tokens = []Token{token}
+	w := newWorld(t, func(o *Options) { o.Sees = SeesOff }, agent, User{User: "li", Role: Admin})
+	if res := w.login("a", secret); res.StatusCode != 403 {
+		t.Errorf("log-in of an agent: %d", res.StatusCode)
+	}
+	if got := w.page("Authorization", "Bearer "+bearer); got != "403" {
+		t.Errorf("token of an agent: %s", got)
+	}
+	w.cookie("li")
+}
