@@ -86,8 +86,11 @@ func (e *evaluation) hitsOf(v *verdict) []schemas.Hit {
 func (e *evaluation) hit(v *verdict, places []hit, points float64) schemas.Hit {
 	r := v.rule
 	h := schemas.Hit{RuleID: r.id, RuleVersion: r.pack.fullVersion(), Outcome: v.outcome, Severity: r.severity, Points: points}
-	if v.breach {
+	switch {
+	case v.breach:
 		h.Weight = schemas.HitWeight{Takes: r.takes(), Cap: r.cap, Item: r.itemRef, Critical: criticalNames[r.critical]}
+	case r.item != nil: // an achievement: without it the item would be lower
+		h.Weight = schemas.HitWeight{Takes: -r.takes(), Item: r.itemRef}
 	}
 	var key schemas.TurnKey
 	for i, p := range places {
@@ -232,6 +235,10 @@ func (e *evaluation) item(c *scorecard, it *item, verdicts []verdict, x *schemas
 			}
 		}
 		bad := itemBroken(r, outcome)
+		if r.observes() && outcome != schemas.NA { // its hit is worth something, what is not there is no hit
+			x.Base += r.takes()
+			x.Locked = x.Locked || bad && r.critical == criticalGroup
+		}
 		switch {
 		case outcome == schemas.NA:
 			continue
@@ -251,10 +258,6 @@ func (e *evaluation) item(c *scorecard, it *item, verdicts []verdict, x *schemas
 			points = 0
 		}
 		*group = *group || r.critical == criticalGroup
-		if r.observes() { // what is not there is no hit
-			x.Base += r.takes()
-			x.Locked = x.Locked || r.critical == criticalGroup
-		}
 	}
 	if x.Outcome == schemas.NA {
 		return

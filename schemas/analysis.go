@@ -88,7 +88,7 @@ type Hit struct {
 // HitWeight is how a hit bears on score and scorecards. The hits of one rule in a session together take
 // max(n x Takes, Cap) off the score where Cap is below 0, else n x Takes; or, where Item is set, Takes once off that item.
 type HitWeight struct {
-	Takes    float64 // <= 0
+	Takes    float64 // <= 0; of an achievement that feeds an item above 0: what the item would lack without it
 	Cap      float64 // <= 0, 0 = none
 	Item     string  // scorecard.item, "" for none
 	Critical string  // what it sets to 0: "item", "group" (the scorecard), "whole" (score and all scorecards), or ""

@@ -76,6 +76,9 @@ func (s *Stored) fill(ctx context.Context) error {
 		}
 		x := Session{Transcript: state.Transcript()}
 		for _, d := range decisions[id] {
+			if d.Conflict {
+				continue
+			}
 			switch d.Action {
 			case "confirm", "uphold":
 				x.Decisions = append(x.Decisions, Decision{d.HitID, true})

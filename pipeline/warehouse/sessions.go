@@ -50,22 +50,24 @@ func (w *Warehouse) CountClosedSessions(ctx context.Context, from, to time.Time)
 	return int(n), nil
 }
 
-// Decision is the last decision of reviewers on a hit: confirm, dismiss, appeal, uphold or overturn.
+// Decision is what reviewers decided on a hit: confirm, dismiss, appeal, uphold or overturn. Conflict says that the last
+// decision had not seen the one before it: then nothing can be concluded yet.
 type Decision struct {
-	HitID  string
-	Action string
+	HitID    string
+	Action   string
+	Conflict bool
 }
 
-// Decisions gives the last decision on each reviewed hit of these sessions, by session; hits in order.
+// Decisions gives what was decided on each reviewed hit of these sessions, by session; hits in order. It is the fold of
+// their events that the views hits and rule_precision show.
 func (w *Warehouse) Decisions(ctx context.Context, ids []string) (map[string][]Decision, error) {
 	out := map[string][]Decision{}
 	err := eachIDs(ids, maxQueryIDs, func(list string) error {
-		sql := "SELECT session_id, hit_id, argMax(action, event_id) FROM review_events FINAL WHERE session_id IN (" + list + ") AND hit_id != '' AND action NOT IN ('note', 'score') " +
-			"GROUP BY session_id, hit_id ORDER BY session_id, hit_id"
+		sql := "SELECT session_id, hit_id, decision, conflict FROM review_hits WHERE session_id IN (" + list + ") AND decision != '' ORDER BY session_id, hit_id"
 		return w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
 			var id string
 			var d Decision
-			if err := rows.Scan(&id, &d.HitID, &d.Action); err != nil {
+			if err := rows.Scan(&id, &d.HitID, &d.Action, &d.Conflict); err != nil {
 				return err
 			}
 			out[id] = append(out[id], d)

@@ -1,7 +1,7 @@
 -- Reviews: what people decided, folded in the order of the events, and what it does to scores.
 
 -- What a hit and an item weigh, so that a score can be worked out again without some of the hits.
-ALTER TABLE analyses ADD COLUMN IF NOT EXISTS hit_takes Array(Float64) COMMENT 'What the rule of each hit takes off the score before its cap, or off its scorecard item' AFTER hit_reason;
+ALTER TABLE analyses ADD COLUMN IF NOT EXISTS hit_takes Array(Float64) COMMENT 'What the rule of each hit takes off the score before its cap, or off its scorecard item; above 0 what an achievement adds to its item' AFTER hit_reason;
 ALTER TABLE analyses ADD COLUMN IF NOT EXISTS hit_cap Array(Float64) COMMENT 'Least sum of points of the rule in a session, 0 for none' AFTER hit_takes;
 ALTER TABLE analyses ADD COLUMN IF NOT EXISTS hit_item Array(String) COMMENT 'scorecard.item that the rule counts in instead of the score, empty for none' AFTER hit_cap;
 ALTER TABLE analyses ADD COLUMN IF NOT EXISTS hit_critical Array(String) COMMENT 'What the hit sets to 0: item, group (its scorecard), whole (the score and all scorecards), or empty' AFTER hit_item;
@@ -9,7 +9,7 @@ ALTER TABLE analyses ADD COLUMN IF NOT EXISTS item_weight Array(Float64) COMMENT
 ALTER TABLE analyses ADD COLUMN IF NOT EXISTS item_base Array(Float64) COMMENT 'Points the item would reach without any hit; may be below 0' AFTER item_weight;
 ALTER TABLE analyses ADD COLUMN IF NOT EXISTS item_locked Array(Bool) COMMENT 'Something that is no hit sets the whole scorecard to 0' AFTER item_base;
 
-ALTER TABLE review_events MODIFY COLUMN action String COMMENT 'On a hit: confirm, dismiss, appeal, uphold, overturn. On a session: score (an item), assign, done. On either: note';
+ALTER TABLE review_events MODIFY COLUMN action String COMMENT 'On a hit: confirm, dismiss, appeal, uphold, overturn. On a session: score (an item), assign, done, reopen. On either: note';
 ALTER TABLE review_events ADD COLUMN IF NOT EXISTS final Bool COMMENT 'uphold and overturn: nothing follows it' AFTER note;
 ALTER TABLE review_events ADD COLUMN IF NOT EXISTS due Nullable(DateTime64(3, 'UTC')) COMMENT 'confirm and uphold: until when the agent may appeal against it' AFTER final;
 ALTER TABLE review_events ADD COLUMN IF NOT EXISTS assignee String COMMENT 'assign: who is to review the session, empty for nobody' AFTER due;
@@ -115,9 +115,9 @@ FROM (
     UNION ALL
     SELECT session_id, '' AS hit_id, '' AS state, false AS conflict, '' AS item, CAST(NULL, 'Nullable(Float64)') AS points,
         argMaxIf(assignee, event_id, action = 'assign') AS assigned_to, if(assigned_to = '', NULL, toNullable(maxIf(at, action = 'assign'))) AS assigned,
-        countIf(action = 'done') > 0 AS finished, groupUniqArrayIf(actor, action = 'done') AS who
+        argMaxIf(action, event_id, action IN ('done', 'reopen')) = 'done' AS finished, groupUniqArrayIf(actor, action = 'done') AS who
     FROM review_events FINAL
-    WHERE action IN ('assign', 'done')
+    WHERE action IN ('assign', 'done', 'reopen')
     GROUP BY session_id
 )
 GROUP BY session_id;
@@ -128,7 +128,7 @@ CREATE OR REPLACE VIEW reviews (
     seen       String COMMENT 'Last event that the page had shown to the actor',
     hit_id     String COMMENT 'Hit, or empty for the session as a whole',
     actor      String COMMENT 'Who',
-    action     String COMMENT 'On a hit: confirm, dismiss, appeal, uphold, overturn. On a session: score (an item), assign, done. On either: note',
+    action     String COMMENT 'On a hit: confirm, dismiss, appeal, uphold, overturn. On a session: score (an item), assign, done, reopen. On either: note',
     note       String COMMENT 'Remark, reason of an appeal or of a decision; masked',
     at         DateTime64(3, 'UTC') COMMENT 'When',
     conflict   Bool COMMENT 'A decision, or points, made without having seen the one before, and no later one has resolved it',
@@ -141,8 +141,8 @@ CREATE OR REPLACE VIEW reviews (
     method     String COMMENT 'assign: hand, ratio or round_robin'
 ) AS
 SELECT e.session_id AS session_id, e.event_id AS event_id, seen, e.hit_id AS hit_id, actor, action, note, at,
-    if(action = 'score', previous != '' AND seen < previous AND next = '', h.conflict AND e.event_id = h.last_decision) AS conflict,
-    item, points, NOT has(h.void_events, e.event_id) AS effective, final, due, assignee, method
+    if(action = 'score', item != '' AND previous != '' AND seen < previous AND next = '', h.conflict AND e.event_id = h.last_decision) AS conflict,
+    item, points, NOT has(h.void_events, e.event_id) AND NOT (e.hit_id = '' AND action IN ('confirm', 'dismiss', 'appeal', 'uphold', 'overturn')) AS effective, final, due, assignee, method
 FROM (
     SELECT *,
         lagInFrame(event_id) OVER (PARTITION BY session_id, item, action ORDER BY event_id ROWS BETWEEN UNBOUNDED PRECEDING AND UNBOUNDED FOLLOWING) AS previous,
