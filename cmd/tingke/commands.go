@@ -20,6 +20,8 @@ func (a *app) commands() []*cobra.Command {
 		a.rulesCommand(),
 		a.importCommand(),
 		a.sqlCommand(),
+		a.userCommand(),
+		a.exportCommand(),
 		a.benchCommand(),
 		a.nlpCommand(),
 		a.opinionsCommand(),
