@@ -178,7 +178,7 @@ func (s *Service) scopeOf(user string) access.Scope {
 }
 
 // distribute draws the sample and gives each session of it to the reviewer who is furthest behind the own share, among
-// those who may see it. Equal ones follow in their order.
+// those who may see it (Sainte-Laguë's divisors: (given + 1/2) / weight). Equal ones follow in their order.
 func (s *Service) distribute(list []warehouse.Assignable, b *Batch) []Assignment {
 	if b.Method != ByHand {
 		slices.SortFunc(list, func(a, c warehouse.Assignable) int {
@@ -204,7 +204,7 @@ func (s *Service) distribute(list []warehouse.Assignable, b *Batch) []Assignment
 			if b.Method == ByRatio {
 				weight = x.Weight
 			}
-			if l := (given[i] + 1) / weight; best < 0 || l < load {
+			if l := (given[i] + 0.5) / weight; best < 0 || l < load {
 				best, load = i, l
 			}
 		}
