@@ -38,7 +38,7 @@ type KPIQuery struct {
 	AsOf time.Time
 	// Pool gives one row for the whole period rather than one a day. Customers are then distinct over the period, so
 	// pooled figures are not sums of daily ones. Its Day is From.
-	Pool                                        bool
+	Pool                                       bool
 	Agents, Teams, Shops, Channels, Businesses []string
 }
 

@@ -12,7 +12,7 @@ import (
 	"github.com/tingke/tingke/schemas"
 )
 
-// The oracle computes the KPIs of the profile generic from the messages alone, by the definitions of the figures and as
+// The oracle computes the KPIs of every profile from the messages alone, by the definitions of the figures and as
 // naively as they can be written down. It shares no code with the views, the assembly or the analysis: it has its own
 // idea of what a session, a round and a hit are.
 
@@ -160,22 +160,44 @@ type wait struct {
 	reply    *schemas.Turn
 	agent    string
 	question []schemas.Turn // the customer's turns in it
+
+	automatic bool          // somebody or something answered automatically while it waited
+	before    string        // who spoke last before the answer
+	bot       *schemas.Turn // the last turn of a bot while it waited
+	afterBot  *schemas.Turn // the customer's first turn after it
 }
 
-func (s *talk) waits() []*wait {
+func (s *talk) waits(p platform) []*wait {
 	var out []*wait
 	var now *wait
+	answered, spoke := false, "" // a person has answered a question; who spoke last
 	for i := range s.turns {
 		t := s.turns[i]
+		automatic := p.autoAnswers && answered && t.Role == schemas.Agent && t.Auto && strings.TrimSpace(t.Text) != ""
 		switch {
 		case t.Role == schemas.Customer && now == nil:
-			now = &wait{first: len(out) == 0, asked: t, question: []schemas.Turn{t}}
+			now = &wait{first: len(out) == 0, asked: t, question: []schemas.Turn{t}, before: spoke}
 			out = append(out, now)
 		case t.Role == schemas.Customer:
 			now.question = append(now.question, t)
-		case valid(t) && now != nil:
-			now.reply, now.agent = &s.turns[i], s.speaker(t)
+		case (valid(t) || automatic) && now != nil:
+			now.reply, now.agent, answered = &s.turns[i], s.speaker(t), true
 			now = nil
+		case now != nil && (t.Role == schemas.Bot || t.Role == schemas.Agent && t.Auto):
+			now.automatic = true
+		}
+		if t.Role == schemas.Bot && now != nil {
+			now.bot, now.afterBot = &s.turns[i], nil
+		}
+		if t.Role == schemas.Customer && now != nil && now.afterBot == nil {
+			now.afterBot = &s.turns[i]
+		}
+		// Who speaks while the question waits; who spoke before it waits as well.
+		if t.Role == schemas.Agent && now != nil {
+			now.before = s.speaker(t)
+		}
+		if t.Role == schemas.Agent {
+			spoke = s.speaker(t)
 		}
 	}
 	if now != nil {
@@ -184,17 +206,17 @@ func (s *talk) waits() []*wait {
 	return out
 }
 
-// askedAt is when the clock of a round starts: on calls when the customer stops speaking.
-func (s *talk) askedAt(w *wait) (time.Time, bool) {
-	if w.asked.EndMS.OK {
-		return s.said(w.asked, w.asked.EndMS)
+// finished is when the clock of a question starts: on calls when the customer stops speaking.
+func (s *talk) finished(t schemas.Turn) (time.Time, bool) {
+	if t.EndMS.OK {
+		return s.said(t, t.EndMS)
 	}
-	return s.said(w.asked, w.asked.StartMS)
+	return s.said(t, t.StartMS)
 }
 
-// replyMS is how long the customer waited, by the recording where both turns are in it.
-func (s *talk) replyMS(w *wait) (float64, bool) {
-	if w.reply == nil {
+// until is how long it took from a turn to a reply, by the recording where both are in it.
+func (s *talk) until(asked schemas.Turn, reply *schemas.Turn) (float64, bool) {
+	if reply == nil {
 		return 0, false
 	}
 	pos := func(a, b schemas.Opt[int64]) schemas.Opt[int64] {
@@ -203,31 +225,70 @@ func (s *talk) replyMS(w *wait) (float64, bool) {
 		}
 		return b
 	}
-	a, b := pos(w.asked.EndMS, w.asked.StartMS), pos(w.reply.StartMS, w.reply.EndMS)
+	a, b := pos(asked.EndMS, asked.StartMS), pos(reply.StartMS, reply.EndMS)
 	if a.OK && b.OK {
 		return float64(max(0, b.V-a.V)), true
 	}
-	from, ok1 := s.askedAt(w)
-	to, ok2 := s.start(*w.reply)
+	from, ok1 := s.finished(asked)
+	to, ok2 := s.start(*reply)
 	if !ok1 || !ok2 {
 		return 0, false
 	}
 	return float64(max(0, to.Sub(from).Milliseconds())), true
 }
 
+// platform is how a profile deviates from generic, in the oracle's own words.
+type platform struct {
+	opens, closes int     // minutes of the local day between which a question counts in response figures; both 0 = always
+	longest       float64 // ms: a longer wait counts as this in the mean; 0 = as it is
+	unanswered    float64 // ms: what a question without an answer on its day counts in the mean; 0 = nothing
+	autoIsNothing bool    // a question that only got automatic answers is in no response figure
+	passing       bool    // who spoke last and left the answer to another has a question without an answer
+	autoAnswers   bool    // once a person has answered, an automatic reply answers too
+	afterBot      bool    // the first reply counts from when the bot has stopped
+	perMessage    bool    // within_*: of all customer messages rather than of rounds
+	perSession    bool    // within_*: of sessions, for each agent and day, with no later answer
+	unpaid        bool    // conversion: an order counts before it is paid
+	lag           int     // days until is_final
+	attribution   string  // whose an order is: last (or ""), first or only
+}
+
+var platforms = map[string]platform{
+	"generic": {lag: 4},
+	"taobao":  {opens: 8 * 60, closes: 23 * 60, longest: 600_000, unanswered: 600_000, autoIsNothing: true, passing: true, lag: 4},
+	"jd":      {opens: 9 * 60, closes: 23 * 60, perMessage: true, unpaid: true, lag: 1},
+	"douyin":  {autoAnswers: true, afterBot: true, perSession: true, lag: 4},
+	// Not of the program: worlds add them, for the rules of attribution that no platform uses.
+	"first": {lag: 4, attribution: "first"},
+	"only":  {lag: 4, attribution: "only"},
+}
+
+// open says whether a question of that time counts; one of unknown time only where every hour does.
+func (p platform) open(t time.Time, known bool) bool {
+	if p.closes == 0 {
+		return true
+	}
+	t = t.In(shanghai)
+	minute := t.Hour()*60 + t.Minute()
+	return known && p.opens <= minute && minute < p.closes
+}
+
 // fact is one thing that counts for an agent on a day.
 type fact struct {
 	agent, team, shop, channel, source, day string
-	kind                                    string // round, reply, question, session, quality, hit, order
-	session, customer                       string
-	ms                                      *float64
-	timed, first, ordered, fresh, bought    bool
+	kind                                    string // round, passed, message, reply, question, session, quality, hit, order
+	session, customer, business             string
+	ms                                      *float64 // the wait, for within_*
+	mean, firstMS                           *float64 // what goes into avg_reply_ms and first_reply_ms
+	timed, ordered, fresh, bought           bool
 	rated, satisfied, invited               bool
 	last, severe                            bool
 	score                                   *float64
 	appealed, decided, won                  bool
 	sales, net                              *big.Rat
 	pieces                                  *int64
+	priced                                  *big.Rat // price x pieces of the items with a price
+	pricedPieces                            int64
 }
 
 func money(s string) *big.Rat {
@@ -291,7 +352,7 @@ func (w world) ratings() map[string]schemas.Rating {
 
 func paid(o schemas.Order) bool { return !o.PaidAt.IsZero() && o.Status != "created" }
 
-func (w world) facts() []fact {
+func (w world) facts(p platform) []fact {
 	sessions, orders, ratings := talks(w), w.orders(), w.ratings()
 	var out []fact
 	for _, s := range sessions {
@@ -306,7 +367,7 @@ func (w world) facts() []fact {
 			if !ok || f.agent == "" {
 				return
 			}
-			f.day, f.session, f.shop, f.channel, f.source = day, s.SessionID, s.Shop, s.Channel, s.Source
+			f.day, f.session, f.shop, f.channel, f.source, f.business = day, s.SessionID, s.Shop, s.Channel, s.Source, s.Business
 			f.team = w.team(s, f.agent, begin, begun)
 			out = append(out, f)
 		}
@@ -314,14 +375,55 @@ func (w world) facts() []fact {
 		if s.CustomerID != "" {
 			customer = "customer " + s.CustomerID
 		}
-		for _, r := range s.waits() {
-			f := fact{kind: "round", agent: r.agent, customer: customer, first: r.first}
-			asked, ok := s.askedAt(r)
+		for _, r := range s.waits(p) {
+			f := fact{kind: "round", agent: r.agent, customer: customer}
+			asked, ok := s.finished(r.asked)
 			day, dayOK := dated(asked, ok)
-			if ms, answered := s.replyMS(r); answered {
+			open := p.open(asked, ok)
+			if ms, answered := s.until(r.asked, r.reply); answered {
 				f.ms, f.timed = &ms, true
-			} else {
-				f.timed = r.reply == nil && ok
+				mean := ms
+				if p.longest > 0 {
+					mean = min(ms, p.longest)
+				}
+				if p.unanswered > 0 && dayOf(asked.Add(time.Duration(ms)*time.Millisecond)) != dayOf(asked) {
+					mean = p.unanswered
+				}
+				f.mean = &mean
+				if r.first {
+					f.firstMS = &ms
+					if p.afterBot && r.bot != nil {
+						from := r.bot
+						if r.afterBot != nil {
+							from = r.afterBot
+						}
+						f.firstMS = nil
+						if ms, ok := s.until(*from, r.reply); ok {
+							f.firstMS = &ms
+						}
+					}
+				}
+			} else if r.reply == nil && ok && !(p.autoIsNothing && r.automatic) {
+				f.timed = true
+				if p.unanswered > 0 {
+					f.mean = &p.unanswered
+				}
+			}
+			if !open {
+				f.ms, f.mean, f.firstMS, f.timed = nil, nil, nil, false
+			}
+			if p.passing && open && r.reply != nil && r.before != r.agent {
+				add(fact{kind: "passed", agent: r.before, timed: true, mean: &p.unanswered}, day, dayOK)
+			}
+			for _, q := range r.question {
+				if at, ok := s.finished(q); p.perMessage && p.open(at, ok) {
+					m := fact{kind: "message", agent: r.agent, timed: r.reply == nil && ok}
+					if ms, answered := s.until(q, r.reply); answered {
+						m.ms, m.timed = &ms, true
+					}
+					day, dayOK := dated(at, ok)
+					add(m, day, dayOK)
+				}
 			}
 			if s.CustomerID != "" {
 				f.fresh = begun
@@ -337,13 +439,16 @@ func (w world) facts() []fact {
 					}
 				}
 				for _, o := range orders {
-					if f.fresh && o.CustomerID == s.CustomerID && o.Shop == s.Shop && !o.CreatedAt.IsZero() && paid(o) &&
-						!o.CreatedAt.Before(begin) && !o.CreatedAt.After(begin.Add(24*time.Hour)) && !o.PaidAt.After(begin.Add(4*24*time.Hour)) {
+					if f.fresh && o.CustomerID == s.CustomerID && o.Shop == s.Shop && !o.CreatedAt.IsZero() &&
+						!o.CreatedAt.Before(begin) && !o.CreatedAt.After(begin.Add(24*time.Hour)) && (p.unpaid || paid(o) && !o.PaidAt.After(begin.Add(4*24*time.Hour))) {
 						f.bought = true
 					}
 				}
 			}
 			add(f, day, dayOK)
+		}
+		// answer_ratio is the same in every profile.
+		for _, r := range s.waits(platform{}) {
 			for _, q := range r.question {
 				day, ok := dated(s.start(q))
 				add(fact{kind: "question", agent: r.agent}, day, ok)
@@ -426,8 +531,16 @@ func (w world) facts() []fact {
 			}
 			f.pieces = &n
 		}
+		f.priced = new(big.Rat)
+		for _, it := range o.Items {
+			if it.Price != "" {
+				f.priced.Add(f.priced, new(big.Rat).Mul(money(it.Price), big.NewRat(it.Qty, 1)))
+				f.pricedPieces += it.Qty
+			}
+		}
 		var won *talk
 		var wonAt time.Time
+		several := false
 		for _, s := range sessions {
 			if o.AgentID != "" {
 				if begin, ok := s.begin(); ok && slices.Contains(s.speakers(), o.AgentID) && !begin.After(created) && (won == nil || begin.After(wonAt)) {
@@ -440,17 +553,24 @@ func (w world) facts() []fact {
 			}
 			for _, t := range s.turns {
 				at, ok := s.start(t)
-				if ok && valid(t) && s.speaker(t) != "" && !at.After(created) && !at.Before(created.Add(-24*time.Hour)) && (won == nil || at.After(wonAt)) {
+				if !ok || !valid(t) || s.speaker(t) == "" || at.After(created) || at.Before(created.Add(-24*time.Hour)) {
+					continue
+				}
+				several = several || f.agent != "" && f.agent != s.speaker(t)
+				if won == nil || p.attribution != "first" && at.After(wonAt) || p.attribution == "first" && at.Before(wonAt) {
 					won, wonAt, f.agent = s, at, s.speaker(t)
 				}
 			}
+		}
+		if several && p.attribution == "only" {
+			continue
 		}
 		if f.agent == "" {
 			continue
 		}
 		at, known := created, true
 		if won != nil {
-			f.session, f.channel, f.source = won.SessionID, won.Channel, won.Source
+			f.session, f.channel, f.source, f.business = won.SessionID, won.Channel, won.Source, won.Business
 			at, known = won.begin()
 		}
 		f.team = w.team(won, f.agent, at, known)
@@ -460,9 +580,10 @@ func (w world) facts() []fact {
 }
 
 // kpis gives the rows of a view between two days, each as "key: figure=value ...", sorted.
-func (w world) kpis(view, from, to, asOf string) []string {
+func (w world) kpis(profile, view, from, to, asOf string) []string {
 	rows := map[string][]fact{}
-	for _, f := range w.facts() {
+	p := platforms[profile]
+	for _, f := range w.facts(p) {
 		if f.day < from || f.day > to {
 			continue
 		}
@@ -476,13 +597,13 @@ func (w world) kpis(view, from, to, asOf string) []string {
 	}
 	var out []string
 	for key, facts := range rows {
-		out = append(out, key+figures(facts, view == "agent_kpi", asOf))
+		out = append(out, key+figures(p, facts, view == "agent_kpi", asOf))
 	}
 	sort.Strings(out)
 	return out
 }
 
-func figures(facts []fact, ofAgent bool, asOf string) string {
+func figures(p platform, facts []fact, ofAgent bool, asOf string) string {
 	count := func(is func(fact) bool) float64 {
 		n := 0
 		for _, f := range facts {
@@ -514,7 +635,17 @@ func figures(facts []fact, ofAgent bool, asOf string) string {
 	sessions := func(is func(fact) bool) float64 { return distinct(func(f fact) string { return f.session }, is) }
 	round := func(f fact) bool { return f.kind == "round" }
 	within := func(limit float64) string {
-		return share(count(func(f fact) bool { return round(f) && f.ms != nil && *f.ms <= limit }), count(func(f fact) bool { return round(f) && f.timed }))
+		soon := func(f fact) bool { return f.ms != nil && *f.ms <= limit }
+		switch {
+		case p.perMessage:
+			message := func(f fact) bool { return f.kind == "message" && f.timed }
+			return share(count(func(f fact) bool { return message(f) && soon(f) }), count(message))
+		case p.perSession:
+			unit := func(f fact) string { return f.session + " " + f.agent + " " + f.day }
+			all := distinct(unit, func(f fact) bool { return round(f) && f.timed })
+			return share(all-distinct(unit, func(f fact) bool { return round(f) && f.timed && !soon(f) }), all)
+		}
+		return share(count(func(f fact) bool { return round(f) && soon(f) }), count(func(f fact) bool { return (round(f) || f.kind == "passed") && f.timed }))
 	}
 	order := func(f fact) bool { return f.kind == "order" }
 	sales, net, pieces := new(big.Rat), new(big.Rat), 0.0
@@ -537,13 +668,8 @@ func figures(facts []fact, ofAgent bool, asOf string) string {
 	put := func(name, value string) { fmt.Fprintf(&b, " %s=%s", name, value) }
 	put("received", number(received))
 	put("rounds", number(count(round)))
-	put("avg_reply_ms", mean(func(f fact) *float64 { return f.ms }))
-	put("first_reply_ms", mean(func(f fact) *float64 {
-		if f.first {
-			return f.ms
-		}
-		return nil
-	}))
+	put("avg_reply_ms", mean(func(f fact) *float64 { return f.mean }))
+	put("first_reply_ms", mean(func(f fact) *float64 { return f.firstMS }))
 	put("within_30s", within(30_000))
 	put("within_180s", within(180_000))
 	put("within_300s", within(300_000))
@@ -568,7 +694,16 @@ func figures(facts []fact, ofAgent bool, asOf string) string {
 	put("hit_rate", share(sessions(func(f fact) bool { return quality(f) && f.severe }), sessions(quality)))
 	put("appeal_rate", share(count(func(f fact) bool { return f.appealed }), count(func(f fact) bool { return f.kind == "hit" })))
 	put("appeal_won_rate", share(count(func(f fact) bool { return f.won }), count(func(f fact) bool { return f.decided })))
-	put("is_final", strconv.FormatBool(day.AddDate(0, 0, 4).Before(today)))
+	put("is_final", strconv.FormatBool(day.AddDate(0, 0, p.lag).Before(today)))
+	price, n := new(big.Rat), int64(0)
+	for _, f := range facts {
+		if order(f) {
+			price.Add(price, f.priced)
+			n += f.pricedPieces
+		}
+	}
+	v, _ := price.Float64()
+	put("item_price", share(v, float64(n)))
 	return b.String()
 }
 

@@ -48,7 +48,7 @@ func (d *dice) time() time.Time {
 
 func (d *dice) session(n int) []schemas.Message {
 	meta := schemas.Meta{SessionID: fmt.Sprintf("%ss%d", d.world, n), Channel: d.name("chat", "call", ""), Source: d.name("a", "b"), Shop: d.name("x", "y"),
-		CustomerID: d.name("c1", "c2", "c3", ""), AgentID: d.name("a1", "a2", "a3", ""), Team: d.name("", "", "", "T")}
+		CustomerID: d.name("c1", "c2", "c3", ""), AgentID: d.name("a1", "a2", "a3", ""), Team: d.name("", "", "", "T"), Business: d.one("presales", "aftersales", "")}
 	start := d.time()
 	call := d.chance(20)
 	if d.chance(70) || call && d.chance(80) {
@@ -122,7 +122,7 @@ func (d *dice) order(n int) schemas.Message {
 		o.RefundAmount = fmt.Sprint(d.IntN(50))
 	}
 	for range d.IntN(3) {
-		o.Items = append(o.Items, schemas.OrderItem{SKU: "s", Qty: int64(1 + d.IntN(3))})
+		o.Items = append(o.Items, schemas.OrderItem{SKU: "s", Qty: int64(1 + d.IntN(3)), Price: d.one("", "9.9", "20", "3.25")})
 	}
 	return schemas.Message{Type: schemas.TypeOrder, Order: &o}
 }
@@ -218,9 +218,9 @@ func worldAnalyser(t *testing.T) *analyse.Analyser {
 }
 
 // kpiRows reads a view in the form of the oracle.
-func kpiRows(t *testing.T, w *Warehouse, view, from, to, asOf string) []string {
+func kpiRows(t *testing.T, w *Warehouse, profile, view, from, to, asOf string) []string {
 	t.Helper()
-	sql := fmt.Sprintf("SELECT * FROM %s(profile = 'generic', from = '%s', to = '%s', as_of = '%s')", view, from, to, asOf)
+	sql := fmt.Sprintf("SELECT * FROM %s(profile = '%s', from = '%s', to = '%s', as_of = '%s')", view, profile, from, to, asOf)
 	rows, err := w.UserQuery(context.Background(), sql, Limits{})
 	if err != nil {
 		t.Fatalf("%s: %v", sql, err)
@@ -289,7 +289,7 @@ func TestKPIEqualsOracle(t *testing.T) {
 			all.reviews = append(all.reviews, one.reviews...)
 		}
 		for _, v := range views {
-			want[v] = all.kpis(v, from, to, asOf)
+			want[v] = all.kpis("generic", v, from, to, asOf)
 		}
 		if err := w.SaveAgents(context.Background(), all.agents); err != nil {
 			t.Fatal(err)
@@ -298,7 +298,7 @@ func TestKPIEqualsOracle(t *testing.T) {
 		check := func(when string) {
 			t.Helper()
 			for _, v := range views {
-				got := kpiRows(t, w, v, from, to, asOf)
+				got := kpiRows(t, w, "generic", v, from, to, asOf)
 				if !slices.Equal(got, want[v]) {
 					t.Fatalf("worlds %d to %d, %s, %s:\n%s", first, first+together-1, v, when, strings.Join(diffRows(got, want[v]), "\n"))
 				}
