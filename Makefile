@@ -49,7 +49,7 @@ test: deps ## all fast tests
 
 .PHONY: test-race
 test-race: deps ## the same under the race detector
-	go test -race ./... ./testdata
+	go test -race -timeout 25m ./... ./testdata
 
 .PHONY: test-kill
 test-kill: build ## the worker killed at 50 seeded moments and at every failpoint

@@ -91,6 +91,7 @@ func TestKill(t *testing.T) {
 		killed.send(t, chunks[next])
 	}
 	worker = killed.worker(t)
+	worker.waitFor(t, "msg=generation") // with nothing left to do, the views may be right before it has started
 	got := killed.settledAs(t, want)
 	killed.stop(t, worker)
 	killed.close(t)
