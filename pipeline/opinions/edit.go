@@ -55,9 +55,11 @@ type Judgement struct {
 	Owner   string
 	Note    string
 	Answer  string
+	// Department acts on it, instead of the one of its aspect.
+	Department string
 }
 
-// Judge sets status, owner, note and approved answer.
+// Judge sets status, owner, note, approved answer and department.
 func (k *Keeper) Judge(ctx context.Context, id string, j Judgement, actor string) error {
 	if j.Status != "" && !slices.Contains(Statuses, j.Status) {
 		return fmt.Errorf("status %q is none of %s", j.Status, strings.Join(Statuses, ", "))
@@ -66,7 +68,7 @@ func (k *Keeper) Judge(ctx context.Context, id string, j Judgement, actor string
 		return errors.New("status fixed and the day it was fixed on belong together")
 	}
 	if j == (Judgement{}) {
-		return errors.New("nothing to set: give a status, an owner, a note or an answer")
+		return errors.New("nothing to set: give a status, an owner, a note, an answer or a department")
 	}
 	return k.change(ctx, actor, func(s *State) ([]warehouse.OpinionEvent, error) {
 		e, err := s.Find(id)
@@ -77,7 +79,7 @@ func (k *Keeper) Judge(ctx context.Context, id string, j Judgement, actor string
 		if j.Status != "" {
 			action = "status"
 		}
-		return []warehouse.OpinionEvent{{Action: action, OpinionID: e.ID, Status: j.Status, FixedOn: j.FixedOn, Owner: j.Owner, Note: j.Note, Answer: j.Answer}}, nil
+		return []warehouse.OpinionEvent{{Action: action, OpinionID: e.ID, Status: j.Status, FixedOn: j.FixedOn, Owner: j.Owner, Note: j.Note, Answer: j.Answer, Department: j.Department}}, nil
 	})
 }
 
