@@ -101,7 +101,7 @@ func (s *site) agents(ctx context.Context, p *page, _ *http.Request) error {
 		return s.DB.Select(gctx, &hits, `SELECT agent_id, rule_id, uniqExact(session_id) AS sessions FROM hits WHERE agent_id != '' AND severity != 'info' AND `+breach+` AND `+ids+`
 			GROUP BY agent_id, rule_id ORDER BY agent_id, sessions DESC, rule_id LIMIT 1 BY agent_id`, args...)
 	})
-	g.Go(func() (err error) { b.Options, err = s.options(gctx); return err })
+	g.Go(func() (err error) { b.Options, err = s.options(gctx, p); return err })
 	if err := g.Wait(); err != nil {
 		return err
 	}

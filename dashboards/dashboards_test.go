@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/dashboards/access/accesstest"
 	"github.com/tingke/tingke/pipeline/warehouse"
 	"github.com/tingke/tingke/pipeline/warehouse/engine"
 	"github.com/tingke/tingke/schemas"
@@ -84,13 +86,22 @@ func open(t testing.TB, migrate bool) *warehouse.Warehouse {
 	return w
 }
 
+// handler is the pages as an admin sees them, behind the log-in.
 func handler(t testing.TB, w *warehouse.Warehouse) http.Handler {
 	t.Helper()
-	h, err := New(Options{DB: w.Conn(), Timezone: shanghai, Log: slog.New(slog.DiscardHandler)})
+	return handlerAs(t, w, accesstest.Identity(access.Admin), &accesstest.Log{})
+}
+
+func handlerAs(t testing.TB, w *warehouse.Warehouse, id access.Identity, log *accesstest.Log) http.Handler {
+	t.Helper()
+	s, err := newSite(Options{DB: w.Conn(), Timezone: shanghai, Log: slog.New(slog.DiscardHandler)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return h
+	mux := http.NewServeMux()
+	mux.Handle("/static/", s.static)
+	mux.Handle("/", s.pageMux())
+	return guard(accesstest.As(id, log, mux))
 }
 
 func get(t testing.TB, h http.Handler, path string) (int, string) {

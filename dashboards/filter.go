@@ -12,6 +12,7 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 
+	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -24,7 +25,8 @@ const breach = "(outcome = 'fail' OR points < 0 OR severity IN ('minor', 'major'
 // Filter is a set of sessions as the address names it: values by name of the filter, checked.
 type Filter struct {
 	values map[string]string
-	Page   int // from 1
+	Page   int          // from 1
+	scope  access.Scope // of the reader; the zero value is nothing
 }
 
 // condition is one filter: what its value may be, and what it says about the view sessions. A value is only ever a
@@ -103,7 +105,7 @@ func (f Filter) Set() bool { return len(f.values) > 0 }
 func (f Filter) closed() Filter { return f.with("state", "closed") }
 
 func (f Filter) with(name, value string) Filter {
-	g := Filter{values: map[string]string{name: value}, Page: 1}
+	g := Filter{values: map[string]string{name: value}, Page: 1, scope: f.scope}
 	for k, v := range f.values {
 		if k != name {
 			g.values[k] = v
@@ -114,7 +116,7 @@ func (f Filter) with(name, value string) Filter {
 
 // only is the filter without the values of other names.
 func (f Filter) only(names ...string) Filter {
-	g := Filter{values: map[string]string{}, Page: f.Page}
+	g := Filter{values: map[string]string{}, Page: f.Page, scope: f.scope}
 	for _, n := range names {
 		if v := f.values[n]; v != "" {
 			g.values[n] = v
@@ -123,10 +125,11 @@ func (f Filter) only(names ...string) Filter {
 	return g
 }
 
-// where is the condition on the view sessions with the values of its parameters.
+// where is the condition on the view sessions with the values of its parameters: of what the reader may see, what the
+// filter asks for.
 func (f Filter) where() (string, []any) {
-	sql := []string{"1"}
-	var args []any
+	inScope, args := f.scope.Where("team", "agent_ids")
+	sql := []string{inScope}
 	for _, c := range conditions {
 		v, ok := f.values[c.name]
 		if !ok {

@@ -141,7 +141,7 @@ func (s *site) overview(ctx context.Context, p *page, _ *http.Request) error {
 	read(&b.Days, `SELECT ifNull(toString(day), '') AS on, count() AS sessions, countIf(flagged) AS flagged_sessions FROM sessions WHERE `+where+` GROUP BY day ORDER BY day NULLS LAST`, args)
 	read(&b.Shops, `SELECT shop, count() AS sessions, countIf(flagged) AS flagged_sessions, avg(score) AS mean_score, avg(first_reply_ms) AS mean_first
 		FROM sessions WHERE `+where+` GROUP BY shop ORDER BY sessions DESC, shop LIMIT 50`, args)
-	g.Go(func() (err error) { b.Options, err = s.options(gctx); return err })
+	g.Go(func() (err error) { b.Options, err = s.options(gctx, p); return err })
 	if err := g.Wait(); err != nil {
 		return err
 	}
@@ -259,42 +259,48 @@ type options struct {
 // optionsAge is how long the values the filters offer are kept: they change seldom, and every page shows them.
 const optionsAge = 10 * time.Second
 
-// options gives the values the filters offer, not older than optionsAge. The result is shared and must not be changed.
-func (s *site) options(ctx context.Context) (options, error) {
+// options gives the values the filters offer to the reader of the page, not older than optionsAge. The result is shared
+// and must not be changed.
+func (s *site) options(ctx context.Context, p *page) (options, error) {
+	if !p.Filter.scope.All() {
+		return s.readOptions(ctx, p.Filter.only())
+	}
 	s.offered.Lock()
 	defer s.offered.Unlock()
 	if !s.offered.at.IsZero() && time.Since(s.offered.at) < optionsAge {
 		return s.offered.options, nil
 	}
-	o, err := s.readOptions(ctx)
+	o, err := s.readOptions(ctx, p.Filter.only())
 	if err == nil && len(o.Channels) > 0 {
 		s.offered.options, s.offered.at = o, time.Now()
 	}
 	return o, err
 }
 
-func (s *site) readOptions(ctx context.Context) (options, error) {
+func (s *site) readOptions(ctx context.Context, all Filter) (options, error) {
 	var o options
+	where, args := all.where()
+	ids, _ := all.ids()
 	err := s.DB.QueryRow(ctx, `SELECT arraySort(groupUniqArray(500)(shop)) AS shops, arraySort(groupUniqArray(500)(team)) AS teams,
-		arraySort(groupUniqArray(500)(channel)) AS channels, arraySort(groupUniqArrayArray(500)(agent_ids)) AS agents FROM sessions`).ScanStruct(&o)
+		arraySort(groupUniqArray(500)(channel)) AS channels, arraySort(groupUniqArrayArray(500)(agent_ids)) AS agents FROM sessions WHERE `+where, args...).ScanStruct(&o)
 	if err != nil {
 		return o, err
 	}
-	if err := s.DB.QueryRow(ctx, `SELECT arraySort(groupUniqArray(500)(rule_id)) FROM hits WHERE `+breach).Scan(&o.Rules); err != nil {
+	if err := s.DB.QueryRow(ctx, `SELECT arraySort(groupUniqArray(500)(rule_id)) FROM hits WHERE `+breach+` AND `+ids, args...).Scan(&o.Rules); err != nil {
 		return o, err
 	}
-	o.Names, err = s.agentNames(ctx)
+	o.Names, err = s.agentNames(ctx, where, args)
 	return o, err
 }
 
 // agentNames are the names of agents by id, each as its latest session has it.
-func (s *site) agentNames(ctx context.Context) (map[string]string, error) {
+func (s *site) agentNames(ctx context.Context, where string, args []any) (map[string]string, error) {
 	var rows []struct {
 		Agent string `ch:"agent"`
 		Name  string `ch:"latest"`
 	}
 	err := s.DB.Select(ctx, &rows, `SELECT if(agent_id != '', agent_id, agent_ids[1]) AS agent, argMax(agent_name, (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
-		FROM sessions WHERE agent_name != '' GROUP BY agent`)
+		FROM sessions WHERE agent_name != '' AND `+where+` GROUP BY agent`, args...)
 	names := make(map[string]string, len(rows))
 	for _, r := range rows {
 		names[r.Agent] = r.Name

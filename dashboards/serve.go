@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -18,62 +19,90 @@ const maxConnections = 256
 // stopTimeout bounds what a stop waits for pages under way.
 const stopTimeout = 5 * time.Second
 
-// Serve serves handler on addr until ctx ends, then lets pages under way finish. It is Listen and ServeListener in one.
-func Serve(ctx context.Context, addr string, handler http.Handler, log *slog.Logger) error {
-	l, err := Listen(ctx, addr)
+// Server says where a site is served and to whom.
+type Server struct {
+	Addr string // host:port
+	// Public lets other machines reach it: the address may be one of the network. Else only this machine may.
+	Public bool
+	// Hosts are the names by which others reach it; requests that name another host are refused. The loopback names and
+	// the host of Addr always work.
+	Hosts []string
+	// Secure says that others reach it over https, through a proxy.
+	Secure bool
+	Log    *slog.Logger // nil is slog.Default()
+}
+
+// Serve serves handler until ctx ends, then lets pages under way finish. It is Listen and ServeListener in one.
+func (s Server) Serve(ctx context.Context, handler http.Handler) error {
+	l, err := s.Listen(ctx)
 	if err != nil {
 		return err
 	}
-	return ServeListener(ctx, l, addr, handler, log)
+	return s.ServeListener(ctx, l, handler)
 }
 
-// Listen opens addr. The pages have no log-in, so an address that another machine can reach is refused.
-func Listen(ctx context.Context, addr string) (net.Listener, error) {
-	host, _, err := net.SplitHostPort(addr)
+func (s Server) log() *slog.Logger {
+	if s.Log == nil {
+		return slog.Default()
+	}
+	return s.Log
+}
+
+// Listen opens the address. One that another machine can reach is refused where the server is not Public.
+func (s Server) Listen(ctx context.Context) (net.Listener, error) {
+	host, _, err := net.SplitHostPort(s.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("web address %q is not host:port: %w; use for instance 127.0.0.1:8080", addr, err)
+		return nil, fmt.Errorf("web address %q is not host:port: %w; use for instance 127.0.0.1:8080", s.Addr, err)
 	}
-	refuse := func(why string) error {
-		return fmt.Errorf("refusing to serve on %q: %s, and the pages show conversations without a log-in; use 127.0.0.1, and reach it from elsewhere through an SSH tunnel", addr, why)
-	}
-	if host == "" {
-		return nil, refuse("without a host it listens on every address of this machine")
-	}
-	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host)
-	if err != nil {
-		return nil, fmt.Errorf("cannot look up the web address %q: %w", addr, err)
-	}
-	for _, ip := range ips {
-		if !ip.IP.IsLoopback() {
-			return nil, refuse(ip.String() + " is not a loopback address")
+	if !s.Public {
+		if err := s.checkLocal(ctx, host); err != nil {
+			return nil, err
 		}
+	} else if !s.Secure {
+		s.log().Warn("passwords and conversations go over the network in the clear: put a proxy with TLS before the pages and set listen.web_secure", "address", s.Addr)
 	}
-	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	l, err := (&net.ListenConfig{}).Listen(ctx, "tcp", s.Addr)
 	if err != nil {
-		return nil, fmt.Errorf("cannot serve the pages on %q: %w; choose another address if something else uses it", addr, err)
+		return nil, fmt.Errorf("cannot serve the pages on %q: %w; choose another address if something else uses it", s.Addr, err)
 	}
 	return l, nil
 }
 
-// ServeListener serves handler on a listener of Listen until ctx ends; addr is what Listen was given. It owns the
-// listener. A request is answered only when its Host is a loopback name or the host of addr, so that a web site cannot
-// read the pages by pointing its own name at this machine.
-func ServeListener(ctx context.Context, l net.Listener, addr string, handler http.Handler, log *slog.Logger) error {
-	if log == nil {
-		log = slog.Default()
+func (s Server) checkLocal(ctx context.Context, host string) error {
+	refuse := func(why string) error {
+		return fmt.Errorf("refusing to serve on %q: %s; use 127.0.0.1, or set listen.web_public and listen.web_hosts to let other machines in", s.Addr, why)
 	}
-	host, _, err := net.SplitHostPort(addr)
+	if host == "" {
+		return refuse("without a host it listens on every address of this machine")
+	}
+	ips, err := net.DefaultResolver.LookupIPAddr(ctx, host)
 	if err != nil {
-		return errors.Join(fmt.Errorf("web address %q is not host:port: %w", addr, err), l.Close())
+		return fmt.Errorf("cannot look up the web address %q: %w", s.Addr, err)
+	}
+	for _, ip := range ips {
+		if !ip.IP.IsLoopback() {
+			return refuse(ip.String() + " is not a loopback address")
+		}
+	}
+	return nil
+}
+
+// ServeListener serves handler on a listener of Listen until ctx ends. It owns the listener. A request is answered only
+// when its Host is a loopback name, one of Hosts or the host of Addr, so that a web site cannot read the pages by pointing
+// its own name at this machine.
+func (s Server) ServeListener(ctx context.Context, l net.Listener, handler http.Handler) error {
+	host, _, err := net.SplitHostPort(s.Addr)
+	if err != nil {
+		return errors.Join(fmt.Errorf("web address %q is not host:port: %w", s.Addr, err), l.Close())
 	}
 	srv := &http.Server{
-		Handler:           onlyHost(host, handler),
+		Handler:           onlyHost(append([]string{host}, s.Hosts...), handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
 		WriteTimeout:      queryTimeout + 30*time.Second,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+		ErrorLog:          slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),
 	}
 	stopped := make(chan error, 1)
 	done := make(chan struct{})
@@ -101,8 +130,8 @@ func ServeListener(ctx context.Context, l net.Listener, addr string, handler htt
 	return nil
 }
 
-// onlyHost refuses requests that name another host.
-func onlyHost(configured string, next http.Handler) http.Handler {
+// onlyHost refuses requests that name another host than the loopback names and the configured ones.
+func onlyHost(configured []string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		host := r.Host
 		if h, _, err := net.SplitHostPort(host); err == nil {
@@ -110,8 +139,9 @@ func onlyHost(configured string, next http.Handler) http.Handler {
 		}
 		host = strings.Trim(host, "[]")
 		ip := net.ParseIP(host)
-		if !strings.EqualFold(host, "localhost") && !strings.EqualFold(host, configured) && (ip == nil || !ip.IsLoopback()) {
-			http.Error(w, "this server answers for localhost only", http.StatusMisdirectedRequest)
+		known := func(h string) bool { return h != "" && strings.EqualFold(host, h) }
+		if !strings.EqualFold(host, "localhost") && !slices.ContainsFunc(configured, known) && (ip == nil || !ip.IsLoopback()) {
+			http.Error(w, "this server does not answer for this host; see listen.web_hosts of its configuration", http.StatusMisdirectedRequest)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -13,7 +13,7 @@ import (
 func TestListenRefusesWhatOthersReach(t *testing.T) {
 	f := func(addr, want string) {
 		t.Helper()
-		l, err := Listen(context.Background(), addr)
+		l, err := Server{Addr: addr}.Listen(context.Background())
 		if err == nil {
 			l.Close()
 		}
@@ -27,17 +27,28 @@ func TestListenRefusesWhatOthersReach(t *testing.T) {
 	f("127.0.0.1:0", "")
 	f("127.0.0.7:0", "")
 	f("localhost:0", "")
-	f(":8080", "without a log-in")
-	f("0.0.0.0:8080", "without a log-in")
+	f(":8080", "listen.web_public")
+	f("0.0.0.0:8080", "listen.web_public")
 	f("192.0.2.1:8080", "not a loopback address")
 	f("[::]:8080", "not a loopback address")
 	f("8080", "host:port")
+
+	var log strings.Builder
+	l, err := Server{Addr: "0.0.0.0:0", Public: true, Log: slog.New(slog.NewTextHandler(&log, nil))}.Listen(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	if !strings.Contains(log.String(), "in the clear") {
+		t.Errorf("no warning without TLS: %s", log.String())
+	}
 }
 
 func TestServe(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	l, err := Listen(ctx, "127.0.0.1:0")
+	server := Server{Addr: "127.0.0.1:0", Hosts: []string{"qa.example"}, Log: slog.New(slog.DiscardHandler)}
+	l, err := server.Listen(ctx)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +61,7 @@ func TestServe(t *testing.T) {
 		w.Write([]byte("page"))
 	})
 	ended := make(chan error, 1)
-	go func() { ended <- ServeListener(ctx, l, "127.0.0.1:0", slow, slog.New(slog.DiscardHandler)) }()
+	go func() { ended <- server.ServeListener(ctx, l, slow) }()
 	client := &http.Client{Transport: &http.Transport{}}
 	f := func(host string, want int) {
 		t.Helper()
@@ -73,6 +84,9 @@ func TestServe(t *testing.T) {
 	f("LOCALHOST:8080", 200)
 	f("127.0.0.1:1", 200)
 	f("[::1]:8080", 200)
+	f("qa.example", 200)
+	f("QA.example:443", 200)
+	f("x.qa.example", 421)
 	f("evil.example", 421)
 	f("evil.example:8080", 421)
 	f("localhost.evil.example", 421)

@@ -12,6 +12,8 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/shopspring/decimal"
 	"golang.org/x/sync/errgroup"
+
+	"github.com/tingke/tingke/dashboards/access"
 )
 
 // turnsPerPage bounds the transcript on one page; a session may have 10,000 turns.
@@ -169,18 +171,23 @@ func (s *site) session(ctx context.Context, p *page, r *http.Request) error {
 	b := &sessionBody{}
 	p.Body = b
 	byID := clickhouse.Named("id", id)
+	inScope, scope := p.Filter.scope.Where("team", "agent_ids")
 	var heads []sessionHead
 	if err := s.DB.Select(ctx, &heads, `SELECT session_id, started_at, ended_at, state, channel, shop, team, agent_ids, turns, score, experience, flagged, severity, emotion_start, emotion_end,
 		business, source, skill_group, product, customer_id, rules_version, model_version, code_version, duration_ms, first_reply_ms, avg_reply_ms,
 		max_reply_ms, unanswered, talk_share, silence_ms, overlap_ms, attributes,
 		arrayMap(c -> c.1, coverage) AS coverage_what, arrayMap(c -> c.2, coverage) AS coverage_why, arrayMap(c -> c.3, coverage) AS coverage_count
-		FROM sessions WHERE session_id = {id:String}`, byID); err != nil {
+		FROM sessions WHERE session_id = {id:String} AND `+inScope, append(scope, byID)...); err != nil {
 		return err
 	}
 	if len(heads) == 0 {
 		return &problem{http.StatusNotFound, "no_session", clip(id, 80)}
 	}
 	b.sessionHead = heads[0]
+	if err := access.Audit(ctx, access.ActionOpenSession, id, nil); err != nil {
+		s.Log.Error("a session was not shown because the audit log cannot be written", "session", id, "error", err)
+		return &problem{http.StatusServiceUnavailable, "no_audit", ""}
+	}
 	p.Title = p.T("session") + " " + clip(id, 40)
 	b.Pages = max(1, (int(b.Turns)+turnsPerPage-1)/turnsPerPage)
 	if p.Filter.Page > b.Pages {
@@ -214,7 +221,7 @@ func (s *site) session(ctx context.Context, p *page, r *http.Request) error {
 		})
 	}
 	g.Go(func() error {
-		o, err := s.options(gctx)
+		o, err := s.options(gctx, p)
 		b.Names = o.Names
 		return err
 	})

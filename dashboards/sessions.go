@@ -50,7 +50,7 @@ func (s *site) sessions(ctx context.Context, p *page, _ *http.Request) error {
 	g.Go(func() error {
 		return s.DB.QueryRow(gctx, "SELECT count() FROM sessions WHERE "+where, args...).Scan(&b.Total)
 	})
-	g.Go(func() (err error) { b.Options, err = s.options(gctx); return err })
+	g.Go(func() (err error) { b.Options, err = s.options(gctx, p); return err })
 	g.Go(func() error {
 		sql := fmt.Sprintf(`SELECT session_id, started_at, state, channel, shop, team, agent_ids, turns, score, experience, flagged, severity, emotion_start, emotion_end
 			FROM sessions WHERE %s

@@ -7,13 +7,16 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -35,6 +38,7 @@ type Config struct {
 	Opinions     OpinionsConfig    `yaml:"opinions"`
 	Departments  map[string]string `yaml:"departments"`
 	Listen       ListenConfig      `yaml:"listen"`
+	Access       AccessConfig      `yaml:"access"`
 	Log          LogConfig         `yaml:"log"`
 }
 
@@ -102,10 +106,22 @@ type NLPConfig struct {
 	CacheEntries int      `yaml:"cache_entries"`
 }
 
-// ListenConfig names the addresses of the HTTP listeners.
+// ListenConfig names the addresses of the HTTP listeners and who may reach them.
 type ListenConfig struct {
-	Web     string `yaml:"web"`
-	Metrics string `yaml:"metrics"`
+	Web        string         `yaml:"web"`
+	WebPublic  bool           `yaml:"web_public"`
+	WebHosts   []string       `yaml:"web_hosts"`
+	WebSecure  bool           `yaml:"web_secure"`
+	WebProxies []netip.Prefix `yaml:"web_proxies"`
+	Metrics    string         `yaml:"metrics"`
+}
+
+// AccessConfig says who may log in and for how long.
+type AccessConfig struct {
+	Users           string        `yaml:"users"`
+	AgentsSee       access.Sees   `yaml:"agents_see"`
+	SessionIdle     time.Duration `yaml:"session_idle"`
+	SessionLifetime time.Duration `yaml:"session_lifetime"`
 }
 
 // LogConfig says how to log.
@@ -156,6 +172,7 @@ func loadConfig(path string, getenv func(string) string) (*Config, error) {
 		dir := filepath.Dir(path)
 		c.NLP.Products = relativeTo(dir, c.NLP.Products)
 		c.NLP.Encoder = relativeTo(dir, c.NLP.Encoder)
+		c.Access.Users = relativeTo(dir, c.Access.Users)
 		for i, f := range c.NLP.UserDict {
 			c.NLP.UserDict[i] = relativeTo(dir, f)
 		}
@@ -236,6 +253,12 @@ func (c *Config) Validate() error {
 		_, _, err := net.SplitHostPort(addr)
 		bad(err == nil, key, "%q is no host:port", addr)
 	}
+	bad(!c.Listen.WebPublic || len(c.Listen.WebHosts) > 0, "listen.web_hosts", "is empty; with listen.web_public name the hosts by which others reach the pages")
+	for _, h := range c.Listen.WebHosts {
+		bad(h != "" && !strings.ContainsAny(h, "/: @*"), "listen.web_hosts", "%q is no name of a host; write it without scheme and port", h)
+	}
+	bad(slices.Contains([]access.Sees{access.SeesOwn, access.SeesTeam, access.SeesOff}, c.Access.AgentsSee), "access.agents_see", "%q is unknown, one of own, own+team, off", c.Access.AgentsSee)
+	bad(c.Access.SessionIdle >= time.Minute && c.Access.SessionLifetime >= c.Access.SessionIdle, "access.session_idle", "must be at least 1m and not above access.session_lifetime")
 	_, ok := logLevels[c.Log.Level]
 	bad(ok, "log.level", "%q is unknown, one of debug, info, warn, error", c.Log.Level)
 	bad(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%q is unknown, text or json", c.Log.Format)

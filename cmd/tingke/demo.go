@@ -283,7 +283,10 @@ func (a *app) demoServe(ctx context.Context, s *store, w *worker, registry *prom
 	if err != nil {
 		return err
 	}
-	pagesErr := a.servePages(ctx, s)
+	pagesErr := a.demoUsers(ctx, s)
+	if pagesErr == nil {
+		pagesErr = a.servePages(ctx, s)
+	}
 	stop()
 	return errors.Join(pagesErr, waitMetrics())
 }

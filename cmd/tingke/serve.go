@@ -4,18 +4,22 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
+	"path/filepath"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/tingke/tingke/dashboards"
+	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/dashboards/api"
 )
 
 func (a *app) serveCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:     "serve",
-		Short:   "Pages over the warehouse, until interrupted",
-		Long:    "Serves the pages on listen.web of the configuration. They have no log-in, so they are for this machine only.",
+		Short:   "Pages and API over the warehouse, until interrupted",
+		Long:    "Serves the pages and the API on listen.web of the configuration, for the users of `tingke user`.",
 		Example: "  tingke serve --dir ./data",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) (err error) {
@@ -29,16 +33,57 @@ func (a *app) serveCommand() *cobra.Command {
 	}
 }
 
-// servePages serves the pages until ctx is done.
+// servePages serves the pages and the API until ctx is done.
 func (a *app) servePages(ctx context.Context, s *store) error {
 	zone, err := time.LoadLocation(a.config.Timezone)
 	if err != nil {
 		return err
 	}
-	pages, err := dashboards.New(dashboards.Options{DB: s.Conn(), Timezone: zone, Log: a.log})
+	users, err := access.OpenUsers(a.usersPath(), a.log)
+	if err != nil {
+		return &exitError{exitUsage, err}
+	}
+	handler, err := a.newAPI(s, zone)
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(a.err, "pages on http://%s (Ctrl-C ends)\n", a.config.Listen.Web)
-	return dashboards.Serve(ctx, a.config.Listen.Web, pages, a.log)
+	l, c := a.config.Listen, a.config.Access
+	site, err := dashboards.New(dashboards.Options{DB: s.Conn(), Timezone: zone, Log: a.log, API: handler, Access: access.Options{
+		Users: users, Audit: access.NewAuditLog(s), Secure: l.WebSecure, Hosts: l.WebHosts, Proxies: l.WebProxies,
+		Sees: c.AgentsSee, Idle: c.SessionIdle, Lifetime: c.SessionLifetime,
+	}})
+	if err != nil {
+		return err
+	}
+	server := dashboards.Server{Addr: l.Web, Public: l.WebPublic, Hosts: l.WebHosts, Secure: l.WebSecure, Log: a.log}
+	listener, err := server.Listen(ctx)
+	if err != nil {
+		return err
+	}
+	if users.Empty() {
+		fmt.Fprintf(a.err, "no users yet: make the first admin with\n  tingke user add NAME --role admin%s\n", a.dirFlag())
+	}
+	fmt.Fprintf(a.err, "pages on http://%s (Ctrl-C ends)\n", listener.Addr())
+	return server.ServeListener(ctx, listener, site)
+}
+
+// newAPI makes the API over the store.
+func (a *app) newAPI(s *store, zone *time.Location) (http.Handler, error) {
+	return api.New(api.Options{Warehouse: s.Warehouse, Timezone: zone, Log: a.log})
+}
+
+// usersPath is the file of the users.
+func (a *app) usersPath() string {
+	if p := a.config.Access.Users; p != "" {
+		return p
+	}
+	return filepath.Join(a.dir, "users.yaml")
+}
+
+// dirFlag is how a command names the folder of this one.
+func (a *app) dirFlag() string {
+	if a.configPath != "" {
+		return " --config " + a.configPath + " --dir " + a.dir
+	}
+	return " --dir " + a.dir
 }

@@ -344,6 +344,9 @@ func checkLabel(s string) error {
 	return nil
 }
 
+// ValidLabel says whether a text can be the name, team or agent id of a user: short, and nothing in it that cannot be seen.
+func ValidLabel(s string) bool { return checkLabel(s) == nil }
+
 func joinRoles() string {
 	names := make([]string, len(Roles))
 	for i, r := range Roles {
