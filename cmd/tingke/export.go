@@ -46,7 +46,7 @@ var exportShort = map[string]string{
 func (a *app) exportDataset(d *export.Dataset) *cobra.Command {
 	var format, out, lang, split string
 	values := url.Values{}
-	options := map[string]string{}
+	options := url.Values{}
 	c := &cobra.Command{
 		Use:     d.Name,
 		Short:   exportShort[d.Name],
@@ -90,7 +90,10 @@ func (a *app) exportDataset(d *export.Dataset) *cobra.Command {
 		if o.Enum != nil {
 			usage += " (" + strings.Join(o.Enum, ", ") + ")"
 		}
-		f.Var(&textFlag{set: func(v string) { options[o.Name] = v }, value: o.Default}, o.Name, usage)
+		if o.Repeated {
+			usage += "; may be given several times"
+		}
+		f.VarP(&textFlag{set: func(v string) { options.Add(o.Name, v) }, value: o.Default}, o.Name, map[bool]string{true: "q"}[o.Name == "q"], usage)
 	}
 	for _, field := range filter.Fields() {
 		if taken[field.Name] || !d.Takes(field.Name) {

@@ -65,7 +65,7 @@ func arrowSchema(h *header, dictionary func(column int) bool) (*arrow.Schema, er
 		if t.ID() == arrow.DICTIONARY && !dictionary(k) {
 			t = arrow.BinaryTypes.String
 		}
-		meta := arrow.NewMetadata([]string{"title", "unit", "comment"}, []string{c.Title.In(h.lang), h.rawUnit(c), c.Note.In(h.lang)})
+		meta := arrow.NewMetadata([]string{"title", "unit", "comment"}, []string{h.columnTitle(c, ""), h.rawUnit(c), c.Note.In(h.lang)})
 		fields = append(fields, arrow.Field{Name: c.Name, Type: t, Nullable: !c.Type.text(), Metadata: meta})
 	}
 	about := arrow.NewMetadata([]string{"title"}, []string{h.title})

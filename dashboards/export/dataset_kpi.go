@@ -35,7 +35,7 @@ var kpiFigures = []Column{
 	{Name: "within_30s", Type: Share, Title: Words{"30 秒回复率", "Within 30 s"}, Note: Words{"30 秒内回复的轮次 / 全部有时间的轮次", "Rounds answered within 30 s among the rounds with times"}},
 	{Name: "within_180s", Type: Share, Title: Words{"3 分钟回复率", "Within 3 min"}, Note: Words{"3 分钟内回复的轮次 / 全部有时间的轮次", "The same within 180 s"}},
 	{Name: "within_300s", Type: Share, Title: Words{"5 分钟回复率", "Within 5 min"}, Note: Words{"5 分钟内回复的轮次 / 全部有时间的轮次", "The same within 300 s"}},
-	{Name: "answer_ratio", Type: Number, Title: Words{"答问比", "Answer ratio"}, Note: Words{"客服有效回复句数 / 客户句数", "Valid replies for each customer turn"}},
+	{Name: "answer_ratio", Type: Number, Format: "0.00", Title: Words{"答问比", "Answer ratio"}, Note: Words{"客服有效回复句数 / 客户句数", "Valid replies for each customer turn"}},
 	{Name: "order_rate", Type: Share, Title: Words{"转化率", "Order rate"}, Note: Words{"当天下单的接待客户 / 接待人数", "Received customers who ordered on the same day"}},
 	{Name: "pre_order", Type: Integer, Unit: Words{"人", ""}, Title: Words{"询单人数", "Pre-order"}, Note: Words{"咨询前 15 天在该店没有订单的接待客户", "Received customers without an order of that shop in the 15 days before"}},
 	{Name: "conversion", Type: Share, Title: Words{"询单转化率", "Conversion"}, Note: Words{"询单客户中，24 小时内下单并在 4 天内付款的比例；4 天后才定", "Of these, who ordered within 24 h and paid within 4 days; settled after 4 days"}},
@@ -72,19 +72,19 @@ var kpiData = &Dataset{
 }
 
 func buildKPI(r *Request, d *Dataset) error {
-	level := kpiLevels[r.Options["level"]]
+	level := kpiLevels[r.Options.Get("level")]
 	d.Title = level.title
 	d.Columns = slices.Clone(level.keys)
-	if r.Options["by"] == "day" {
+	if r.Options.Get("by") == "day" {
 		d.Columns = append(d.Columns, Column{Name: "day", Type: Day, Title: Words{"日期", "Day"}, Note: Words{"日期", "Day"}})
 	}
 	for _, c := range kpiFigures {
 		d.Columns = append(d.Columns, c)
 		if level.by == warehouse.KPIByAgent && slices.Contains(kpiBeside, c.Name) {
 			c.Name = "team_" + c.Name
-			c.Title = Words{"团队均值：" + c.Title[0], "Team: " + c.Title[1]}
-			c.Note = Words{fmt.Sprintf("同团队各客服“%s”的平均；团队不足 %d 人时为全部客服的平均", strings.TrimPrefix(c.Title[0], "团队均值："), besideTeam),
-				fmt.Sprintf("Mean of the agents of the team, or of all agents where the team has fewer than %d", besideTeam)}
+			c.Title = Words{"团队均值\n" + c.Title[0], "Team mean\n" + c.Title[1]}
+			c.Note = Words{fmt.Sprintf("同团队各客服（按店铺）“%s”的平均；团队不足 %d 人时为全部客服的平均", strings.TrimPrefix(c.Title[0], "团队均值\n"), besideTeam),
+				fmt.Sprintf("Mean of the agents of the team (by shop), or of all agents where the team has fewer than %d", besideTeam)}
 			d.Columns = append(d.Columns, c)
 		}
 	}
@@ -103,7 +103,7 @@ func buildKPI(r *Request, d *Dataset) error {
 }
 
 func kpiQuery(r *Request) (string, []any) {
-	level := kpiLevels[r.Options["level"]]
+	level := kpiLevels[r.Options.Get("level")]
 	list := func(name string) []string {
 		values := append([]string{}, r.Filter.All(name)...) // nil would be no array
 		for i, v := range values {
@@ -114,11 +114,11 @@ func kpiQuery(r *Request) (string, []any) {
 		return values
 	}
 	pool := "1"
-	if r.Options["by"] == "day" {
+	if r.Options.Get("by") == "day" {
 		pool = "0"
 	}
 	params := []any{
-		clickhouse.Named("by", string(level.by)), clickhouse.Named("profile", r.Options["profile"]), clickhouse.Named("pool", pool),
+		clickhouse.Named("by", string(level.by)), clickhouse.Named("profile", r.Options.Get("profile")), clickhouse.Named("pool", pool),
 		clickhouse.Named("from", r.from), clickhouse.Named("to", r.to), clickhouse.Named("as_of", r.asOf),
 		clickhouse.Named("agents", list("agent")), clickhouse.Named("teams", list("team")), clickhouse.Named("shops", list("shop")),
 		clickhouse.Named("channels", list("channel")), clickhouse.Named("businesses", list("business")),

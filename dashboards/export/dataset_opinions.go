@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/tingke/tingke/dashboards/filter"
+	"github.com/tingke/tingke/schemas"
 )
 
 // quotes is how many of the customers' own words stand beside an opinion.
@@ -20,7 +23,7 @@ var opinionsData = &Dataset{
 		{Name: "mentions", Type: Integer, Unit: Words{"次", ""}, Title: Words{"提及", "Mentions"}, Note: Words{"所选时间内提到的次数", "Mentions in the period"}},
 		{Name: "sessions", Type: Integer, Unit: Words{"个", ""}, Title: Words{"会话", "Sessions"}, Note: Words{"提到它的会话数", "Sessions with a mention"}},
 		{Name: "customers", Type: Integer, Unit: Words{"人", ""}, Title: Words{"客户", "Customers"}, Note: Words{"提到它的客户数，同一客户只算一次；没有客户编号的会话各算一人", "Distinct customers; a session without a known customer is one of its own"}},
-		{Name: "week", Type: Integer, Unit: Words{"次", ""}, Title: Words{"近 7 天", "Last 7 days"}, Note: Words{"截止日（含）前 7 天内提到的次数；截止日是筛选的结束日期，没有则是最后一次提到客户观点的日期", "Mentions in the 7 days up to the last day of the period, or the last day with any mention"}},
+		{Name: "week", Type: Integer, Unit: Words{"次", ""}, Title: Words{"近 7 天", "Last 7 days"}, Note: Words{"最近 7 天提到的次数，从最后一次有客户观点的那天往回数，不受所选时间限制", "Mentions in the 7 days up to the last day with any mention, whatever the period"}},
 		{Name: "week_before", Type: Integer, Unit: Words{"次", ""}, Title: Words{"前 7 天", "7 days before"}, Note: Words{"再往前 7 天提到的次数", "Mentions in the 7 days before these"}},
 		{Name: "change", Type: Change, Title: Words{"环比", "Change"}, Note: Words{"近 7 天比前 7 天增减的百分比；前 7 天没有提到为空", "Last 7 days against the 7 before; empty where these had none"}},
 		{Name: "trend", Type: Label, Labels: "trend", Title: Words{"趋势", "Trend"}, Note: Words{"新出现：7 天内首次出现；上升：近 7 天至少 3 次且达到前 7 天的 2 倍；下降：不超过前 7 天的一半；其余为平稳", "new: first seen within 7 days; rising: at least 3 and twice the 7 days before; fading: at most half of them; else steady"}},
@@ -28,19 +31,25 @@ var opinionsData = &Dataset{
 		{Name: "owner", Type: Name, Title: Words{"负责人", "Owner"}, Note: Words{"跟进的人", "Who takes care of it"}, Width: 12},
 		{Name: "fixed_on", Type: Day, Title: Words{"解决日期", "Fixed on"}, Note: Words{"标记为已解决的日期", "Day it was fixed"}},
 		{Name: "first_seen", Type: Day, Title: Words{"首次出现", "First seen"}, Note: Words{"第一次提到的日期（不限于所选时间）", "Day of its first mention, also outside the period"}},
-		{Name: "last_seen", Type: Day, Title: Words{"最近出现", "Last seen"}, Note: Words{"所选时间内最后一次提到的日期", "Day of its last mention in the period"}},
+		{Name: "last_seen", Type: Day, Title: Words{"最近出现", "Last seen"}, Note: Words{"最后一次提到的日期（不限于所选时间）", "Day of its last mention, also outside the period"}},
 	}, append(quoteColumns(),
 		Column{Name: "note", Title: Words{"备注", "Note"}, Note: Words{"最近一条备注", "Last remark"}, Wrap: true},
 		Column{Name: "answer", Title: Words{"标准答复", "Approved answer"}, Note: Words{"审定的答复", "Approved answer"}, Wrap: true},
 		Column{Name: "opinion_id", Title: Words{"观点编号", "Opinion id"}, Note: Words{"不变的编号，合并后的观点以合并后的编号为准", "Stays the same; a merged opinion counts for the one it went into"}, Width: 20})...),
 	Options: []Option{
-		{Name: "status", Enum: []string{"new", "accepted", "fixed", "declined"}, Doc: "only opinions of this status"},
-		{Name: "trend", Enum: []string{"new", "rising", "steady", "fading"}, Doc: "only opinions of this trend"},
-		{Name: "department", Doc: "only opinions of this department; - for none"},
-		{Name: "owner", Doc: "only opinions of this owner; - for none"},
+		{Name: "aspect", Enum: schemas.Aspects, Repeated: true, Doc: "aspect of the opinion"},
+		{Name: "kind", Enum: schemas.Kinds, Repeated: true, Doc: "kind of the opinion"},
+		{Name: "product", Repeated: true, Doc: "product of the opinion; - for none"},
+		{Name: "department", Repeated: true, Doc: "department that acts on it; - for none"},
+		{Name: "status", Enum: []string{"new", "accepted", "fixed", "declined"}, Repeated: true, Doc: "status"},
+		{Name: "trend", Enum: []string{"new", "rising", "steady", "fading"}, Repeated: true, Doc: "trend"},
+		{Name: "owner", Repeated: true, Doc: "who takes care of it; - for nobody"},
+		{Name: "polarity", Enum: []string{"negative", "positive"}, Doc: "side"},
+		{Name: "q", Doc: "words of the title"},
 	},
-	from:  opinionsQuery,
-	order: "mentions DESC, opinion_id",
+	filters: []string{"from", "to", "shop", "channel", "business", "team", "agent"},
+	from:    opinionsQuery,
+	order:   "mentions DESC, opinion_id",
 }
 
 // quoteColumns are the customers' own words, most frequent first, with the session each was said in.
@@ -57,43 +66,44 @@ func quoteColumns() []Column {
 	return out
 }
 
-// opinionsQuery counts the mentions of the sessions that the filter lets through. The weeks of the trend may begin before
-// the period, so the first day bounds what is counted, not what is read.
+// opinionsQuery counts the mentions of the sessions that the filter lets through, as the list of opinions does: the period
+// bounds what is counted and quoted, while the trend goes back from the last day with any mention.
 func opinionsQuery(r *Request) (string, []any) {
-	on, params := r.Filter.With("from").On("mentions")
-	own, more := narrow(r, "kind", "kind", "aspect", "aspect", "product", "product", "opinion", "opinion_id")
-	params = append(params, more...)
-	today, inside := "(SELECT max(day) FROM mentions WHERE opinion_id != '')", "1"
-	if to := r.Filter.Get("to"); to != "" {
-		today = "{o_to:Date}"
-		params = append(params, clickhouse.Named("o_to", to))
-	}
+	on, params := r.Filter.With("from").With("to").On("mentions")
+	inside := "1"
 	if from := r.Filter.Get("from"); from != "" {
-		inside = "day >= {o_from:Date}"
-		own += " AND (day >= {o_from:Date} OR day > " + today + " - 14)"
+		inside += " AND day >= {o_from:Date}"
 		params = append(params, clickhouse.Named("o_from", from))
 	}
-	mentions := "SELECT * FROM mentions WHERE opinion_id != '' AND " + on + own
-	var list, conditions strings.Builder
+	if to := r.Filter.Get("to"); to != "" {
+		inside += " AND day <= {o_to:Date}"
+		params = append(params, clickhouse.Named("o_to", to))
+	}
+	mentions := "SELECT opinion_id, session_id, customer_id, day, seq, text FROM mentions WHERE opinion_id != '' AND " + on
+	var list strings.Builder
 	for i := 1; i <= quotes; i++ {
 		fmt.Fprintf(&list, ", q.list[%d].3 AS quote_%d, q.list[%d].4 AS quote_%d_session, if(q.list[%d].4 = '', NULL, q.list[%d].5) AS quote_%d_session_seq", i, i, i, i, i, i, i)
 	}
-	for _, o := range []string{"status", "trend", "department", "owner"} {
+	conditions := []string{"1"}
+	for _, o := range []string{"aspect", "kind", "product", "department", "status", "trend", "owner", "polarity"} {
 		sql, more := optional(r, o, o)
-		conditions.WriteString(" AND " + sql)
-		params = append(params, more...)
+		conditions, params = append(conditions, sql), append(params, more...)
+	}
+	if q := r.Options.Get("q"); q != "" {
+		sql, more := filter.Text("title", q)
+		conditions, params = append(conditions, sql), append(params, more...)
 	}
 	return `SELECT * FROM (
-WITH ` + today + ` AS today
-SELECT o.opinion_id AS opinion_id, title, kind, aspect, department, product, m.mentions AS mentions, m.sessions AS sessions, m.customers AS customers, m.week AS week, m.week_before AS week_before,
+WITH (SELECT max(day) FROM mentions WHERE opinion_id != '') AS latest
+SELECT o.opinion_id AS opinion_id, title, kind, aspect, department, product, polarity, m.mentions AS mentions, m.sessions AS sessions, m.customers AS customers, m.week AS week, m.week_before AS week_before,
     if(m.week_before = 0, NULL, m.week / m.week_before - 1) AS change,
-    multiIf(o.first_seen IS NULL, '', o.first_seen > today - 7, 'new', m.week >= 3 AND m.week >= 2 * m.week_before, 'rising', 2 * m.week <= m.week_before, 'fading', 'steady') AS trend,
-    status, owner, fixed_on, o.first_seen AS first_seen, m.last_seen AS last_seen, note, answer` + list.String() + `
-FROM (SELECT opinion_id, title, kind, aspect, department, product, status, owner, fixed_on, first_seen, note, answer FROM opinions) AS o
+    multiIf(m.first_day IS NULL, '', m.first_day > latest - 7, 'new', m.week >= 3 AND m.week >= 2 * m.week_before, 'rising', 2 * m.week <= m.week_before, 'fading', 'steady') AS trend,
+    status, owner, fixed_on, m.first_day AS first_seen, m.last_day AS last_seen, note, answer` + list.String() + `
+FROM (SELECT opinion_id, title, kind, aspect, department, product, polarity, status, owner, fixed_on, note, answer FROM opinions) AS o
 INNER JOIN (
     SELECT opinion_id, countIf(` + inside + `) AS mentions, uniqExactIf(session_id, ` + inside + `) AS sessions,
         uniqExactIf(if(customer_id != '', concat('c', customer_id), concat('s', session_id)), ` + inside + `) AS customers,
-        countIf(day > today - 7 AND day <= today) AS week, countIf(day > today - 14 AND day <= today - 7) AS week_before, maxIf(day, ` + inside + `) AS last_seen
+        countIf(day > latest - 7) AS week, countIf(day > latest - 14 AND day <= latest - 7) AS week_before, min(day) AS first_day, max(day) AS last_day
     FROM (` + mentions + `)
     GROUP BY opinion_id
     HAVING mentions > 0
@@ -107,5 +117,5 @@ LEFT JOIN (
     )
     GROUP BY opinion_id
 ) AS q ON q.opinion_id = o.opinion_id
-) WHERE 1` + conditions.String(), params
+) WHERE ` + strings.Join(conditions, " AND "), params
 }

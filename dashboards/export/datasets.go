@@ -3,6 +3,7 @@ package export
 import (
 	"context"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -33,10 +34,11 @@ type Dataset struct {
 
 // Option is a choice that one dataset has.
 type Option struct {
-	Name    string
-	Enum    []string
-	Default string
-	Doc     string
+	Name     string
+	Enum     []string
+	Default  string
+	Repeated bool // any of several values will do
+	Doc      string
 }
 
 // datasets in the order in which they are shown.
@@ -63,8 +65,11 @@ func Find(name string) *Dataset {
 	return datasets[i]
 }
 
-// maxOption bounds the value of an option.
-const maxOption = 256
+// Bounds of an option: bytes of a value, and values.
+const (
+	maxOption  = 256
+	maxOptions = 50
+)
 
 // dataset finds what is asked for, checks the options and fills in their defaults.
 func dataset(r *Request) (*Dataset, error) {
@@ -76,23 +81,33 @@ func dataset(r *Request) (*Dataset, error) {
 		return nil, &RequestError{"lang", "is neither zh nor en"}
 	}
 	d := *found
-	options := map[string]string{}
+	options := url.Values{}
 	for _, o := range d.Options {
-		options[o.Name] = o.Default
-	}
-	for name, v := range r.Options {
-		i := slices.IndexFunc(d.Options, func(o Option) bool { return o.Name == name })
-		switch {
-		case v == "":
-			continue
-		case i < 0:
-			return nil, &RequestError{name, "is no option of " + d.Name}
-		case d.Options[i].Enum != nil && !slices.Contains(d.Options[i].Enum, v):
-			return nil, &RequestError{name, fmt.Sprintf("%q is none of %s", v, strings.Join(d.Options[i].Enum, ", "))}
-		case len(v) > maxOption || !utf8.ValidString(v):
-			return nil, &RequestError{name, fmt.Sprintf("is longer than %d bytes or no UTF-8", maxOption)}
+		if o.Default != "" {
+			options.Set(o.Name, o.Default)
 		}
-		options[name] = v
+	}
+	for name, values := range r.Options {
+		if values = slices.DeleteFunc(slices.Clone(values), func(v string) bool { return v == "" }); len(values) == 0 {
+			continue
+		}
+		i := slices.IndexFunc(d.Options, func(o Option) bool { return o.Name == name })
+		if i < 0 {
+			return nil, &RequestError{name, "is no option of " + d.Name}
+		}
+		o := d.Options[i]
+		if len(values) > 1 && !o.Repeated || len(values) > maxOptions {
+			return nil, &RequestError{name, "is given too often"}
+		}
+		for _, v := range values {
+			switch {
+			case o.Enum != nil && !slices.Contains(o.Enum, v):
+				return nil, &RequestError{name, fmt.Sprintf("%q is none of %s", v, strings.Join(o.Enum, ", "))}
+			case len(v) > maxOption || !utf8.ValidString(v):
+				return nil, &RequestError{name, fmt.Sprintf("is longer than %d bytes or no UTF-8", maxOption)}
+			}
+		}
+		options[name] = values
 	}
 	r.Options = options
 	if d.filters != nil {
@@ -169,9 +184,16 @@ func (j *Job) filterLine() string {
 		parts = append(parts, filterName(lang, field.Name)+Words{"：", ": "}[lang]+strings.Join(values, Words{"、", ", "}[lang]))
 	}
 	for _, o := range j.d.Options {
-		if v := j.r.Options[o.Name]; v != "" && v != o.Default {
-			parts = append(parts, filterName(lang, o.Name)+Words{"：", ": "}[lang]+label(lang, nil, o.Name, v))
+		values := slices.Clone(j.r.Options[o.Name])
+		if len(values) == 0 || values[0] == o.Default {
+			continue
 		}
+		for i, v := range values {
+			if values[i] = label(lang, nil, o.Name, v); v == filter.None {
+				values[i] = Words{"（空）", "(none)"}[lang]
+			}
+		}
+		parts = append(parts, filterName(lang, o.Name)+Words{"：", ": "}[lang]+strings.Join(values, Words{"、", ", "}[lang]))
 	}
 	if len(parts) == 0 {
 		return Words{"筛选：无（全部数据）", "Filter: none (everything)"}[lang]
@@ -185,7 +207,7 @@ var filterNames = map[string]Words{
 	"score_max": {"最高分", "highest score"}, "rule": {"规则", "rule"}, "decision": {"复核结果", "decision"}, "emotion": {"客户情绪", "customer emotion"},
 	"opinion": {"观点", "opinion"}, "kind": {"诉求类型", "kind"}, "aspect": {"方面", "aspect"}, "product": {"商品", "product"}, "q": {"搜索", "search"},
 	"status": {"处理状态", "status"}, "trend": {"趋势", "trend"}, "department": {"部门", "department"}, "owner": {"负责人", "owner"},
-	"level": {"维度", "level"}, "by": {"粒度", "by"}, "profile": {"口径", "profile"}, "role": {"角色", "role"}, "valuable": {"有价值", "valuable"},
+	"level": {"维度", "level"}, "by": {"粒度", "by"}, "profile": {"口径", "profile"}, "role": {"角色", "role"}, "valuable": {"有价值", "valuable"}, "polarity": {"情感", "polarity"}, "breaches": {"只看违规", "breaches only"},
 }
 
 func filterName(l Lang, name string) string {
@@ -197,17 +219,35 @@ func filterName(l Lang, name string) string {
 
 // optional is a condition on a column where an option is set, with its parameter.
 func optional(r *Request, option, column string) (string, []any) {
-	v := r.Options[option]
-	if v == "" {
+	values := slices.Clone(r.Options[option])
+	if len(values) == 0 {
 		return "1", nil
 	}
-	if v == filter.None {
-		v = ""
+	for i, v := range values {
+		if v == filter.None {
+			values[i] = ""
+		}
 	}
-	return column + " = {o_" + option + ":String}", []any{clickhouse.Named("o_"+option, v)}
+	return column + " IN {o_" + option + ":Array(String)}", []any{clickhouse.Named("o_"+option, values)}
 }
 
 // Takes says whether the dataset understands a filter.
 func (d *Dataset) Takes(name string) bool {
 	return d.filters == nil || slices.Contains(d.filters, name)
+}
+
+// Described are the columns that the dataset has with its default options.
+func (d *Dataset) Described() []Column {
+	if d.build == nil {
+		return d.Columns
+	}
+	c := *d
+	r := Request{Options: url.Values{}}
+	for _, o := range d.Options {
+		r.Options.Set(o.Name, o.Default)
+	}
+	if err := d.build(&r, &c); err != nil {
+		return nil
+	}
+	return c.Columns
 }

@@ -74,6 +74,8 @@ type Column struct {
 	Labels string
 	// Many says that the text is several values, parted by commas.
 	Many bool
+	// Format of the number in a spreadsheet; "" takes that of the type.
+	Format string
 	// Width in characters of a spreadsheet; 0 takes that of the type. Wrap breaks long texts into lines.
 	Width float64
 	Wrap  bool

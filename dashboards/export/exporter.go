@@ -61,8 +61,8 @@ type Request struct {
 	Lang    Lang
 	// Filter is the set of sessions, with what the asker may see.
 	Filter filter.Filter
-	// Options are those of the dataset, by name; see Describe.
-	Options map[string]string
+	// Options are those of the dataset, by name; see Dataset.Options.
+	Options url.Values
 	// Split makes a sheet, or a file, of each value of the dataset's column of that name; "" does not.
 	Split string
 	// Teams bound the figures of people that the asker may see; nil is all. Other datasets are bounded by Filter.

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -24,8 +25,8 @@ import (
 // requests are one export of each dataset, and of each way that changes its columns.
 var requests = []Request{
 	{Dataset: "opinions"}, {Dataset: "sessions"}, {Dataset: "hits"}, {Dataset: "mentions"}, {Dataset: "turns"}, {Dataset: "kpi"},
-	{Dataset: "kpi", Options: map[string]string{"by": "day"}}, {Dataset: "kpi", Options: map[string]string{"level": "teams"}},
-	{Dataset: "kpi", Options: map[string]string{"level": "shops", "by": "day"}}, {Dataset: "kpi", Options: map[string]string{"level": "channels"}},
+	{Dataset: "kpi", Options: url.Values{"by": {"day"}}}, {Dataset: "kpi", Options: url.Values{"level": {"teams"}}},
+	{Dataset: "kpi", Options: url.Values{"level": {"shops"}, "by": {"day"}}}, {Dataset: "kpi", Options: url.Values{"level": {"channels"}}},
 }
 
 func mustFormat(t testing.TB, name string) Format {
@@ -230,7 +231,7 @@ func TestArrowReadsBack(t *testing.T) {
 					if field.Name != columns[k].Name || field.Type.ID() != arrowTypes[columns[k].Type].ID() {
 						t.Errorf("column %d is %s %s, want %s %s", k, field.Name, field.Type, columns[k].Name, arrowTypes[columns[k].Type])
 					}
-					if i := field.Metadata.FindKey("title"); i < 0 || field.Metadata.Values()[i] != columns[k].Title[0] {
+					if i := field.Metadata.FindKey("title"); i < 0 || field.Metadata.Values()[i] != strings.ReplaceAll(columns[k].Title[0], "\n", " ") {
 						t.Errorf("column %s has no title", field.Name)
 					}
 				}
@@ -397,7 +398,7 @@ func TestCSVReadsBack(t *testing.T) {
 		}
 		h := j.header()
 		for k, title := range records[0] {
-			if !strings.HasPrefix(title, columns[k].Title[0]) {
+			if !strings.HasPrefix(title, strings.ReplaceAll(columns[k].Title[0], "\n", " ")) {
 				t.Errorf("title %d is %q, want %q", k, title, columns[k].Title[0])
 			}
 		}

@@ -77,7 +77,7 @@ func (h *header) describe() []described {
 	var out []described
 	for _, i := range h.columns {
 		c := &h.dataset.Columns[i]
-		out = append(out, described{c.Name, c.Title.In(h.lang), h.rawUnit(c), c.Note.In(h.lang)})
+		out = append(out, described{c.Name, h.columnTitle(c, ""), h.rawUnit(c), c.Note.In(h.lang)})
 	}
 	return out
 }

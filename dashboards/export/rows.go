@@ -38,7 +38,7 @@ var sessionsData = &Dataset{
 		{Name: "broken", Type: Text, Labels: "rule", Many: true, Title: Words{"违反的规则", "Rules broken"}, Note: Words{"违反的规则", "Rules that were broken"}, Width: 32, Wrap: true},
 		{Name: "score", Type: Number, Unit: Words{"分", "0-100"}, Title: Words{"机器分", "Machine score"}, Note: Words{"规则算出的质检分，0 到 100；没有客服发言为空", "Score by the rules, 0 to 100; empty without an agent turn"}},
 		{Name: "final_score", Type: Number, Unit: Words{"分", "0-100"}, Title: Words{"最终分", "Final score"}, Note: Words{"复核后的质检分：去掉已驳回的违规，加上人工评分项", "Score after review: without dismissed hits, with items scored by people"}},
-		{Name: "experience", Type: Number, Unit: Words{"-1 到 1", "-1 to 1"}, Title: Words{"客户体验", "Experience"}, Note: Words{"预测的客户满意度，-1 最不满意，1 最满意", "Predicted satisfaction of the customer"}},
+		{Name: "experience", Type: Number, Format: "0.00", Unit: Words{"-1 到 1", "-1 to 1"}, Title: Words{"客户体验", "Experience"}, Note: Words{"预测的客户满意度，-1 最不满意，1 最满意", "Predicted satisfaction of the customer"}},
 		{Name: "emotion_start", Type: Label, Labels: "emotion", Title: Words{"开始情绪", "First emotion"}, Note: Words{"客户第一句话的情绪", "Emotion of the first customer turn"}},
 		{Name: "emotion_end", Type: Label, Labels: "emotion", Title: Words{"结束情绪", "Last emotion"}, Note: Words{"客户最后一句话的情绪", "Emotion of the last customer turn"}},
 		{Name: "turns", Type: Integer, Unit: Words{"句", ""}, Title: Words{"对话句数", "Turns"}, Note: Words{"整个会话的句数", "Number of turns"}},
@@ -83,7 +83,7 @@ var hitsData = &Dataset{
 	from: func(r *Request) (string, []any) {
 		on, params := r.Filter.On("hits")
 		where := on
-		if r.Options["breaches"] == "1" {
+		if r.Options.Get("breaches") == "1" {
 			where += " AND " + filter.Breach
 		}
 		own, more := narrow(r, "rule", "rule_id", "decision", "decision", "agent", "agent_id")
@@ -92,7 +92,7 @@ var hitsData = &Dataset{
 			params = append(params, more...)
 		}
 		return `SELECT h.session_id AS session_id, day, shop, team, agent_id, rule_id, severity, outcome, points, e.text AS evidence, if(empty(evidence_seqs), NULL, evidence_seqs[1]) AS seq, reason,
-    decision, d.actor AS reviewer, d.at AS decided_at, rule_version, h.hit_id AS hit_id
+    decision, d.decided_by AS reviewer, decided_at, rule_version, h.hit_id AS hit_id
 FROM (SELECT * FROM hits WHERE ` + where + `) AS h
 LEFT JOIN (
     SELECT session_id, hit_id, arrayStringConcat(arrayMap(x -> x.2, arraySort(groupArray((place, substring(t.text, p.2 + 1, p.3 - p.2))))), ' … ') AS text
@@ -100,11 +100,7 @@ LEFT JOIN (
     INNER JOIN (SELECT session_id, seq, text FROM turns WHERE ` + turnsOf(r) + `) AS t ON t.session_id = x.session_id AND t.seq = x.seq
     GROUP BY session_id, hit_id
 ) AS e ON e.session_id = h.session_id AND e.hit_id = h.hit_id
-LEFT JOIN (
-    SELECT session_id, hit_id, argMax(actor, event_id) AS actor, toNullable(argMax(at, event_id)) AS at
-    FROM reviews WHERE hit_id != '' AND action IN ('confirm', 'dismiss', 'appeal', 'uphold', 'overturn')
-    GROUP BY session_id, hit_id
-) AS d ON d.session_id = h.session_id AND d.hit_id = h.hit_id`, params
+LEFT JOIN (SELECT session_id, hit_id, decided_by FROM review_hits) AS d ON d.session_id = h.session_id AND d.hit_id = h.hit_id`, params
 	},
 	order: "day, session_id, rule_id, hit_id",
 }
@@ -159,7 +155,7 @@ var mentionsData = &Dataset{
 		on, params := r.Filter.On("mentions")
 		own, more := narrow(r, "kind", "kind", "aspect", "aspect", "product", "product", "opinion", "opinion_id")
 		params = append(params, more...)
-		if v := r.Options["valuable"]; v != "" {
+		if v := r.Options.Get("valuable"); v != "" {
 			own += " AND valuable = ({o_valuable:String} = '1')"
 			params = append(params, clickhouse.Named("o_valuable", v))
 		}
@@ -180,7 +176,7 @@ var turnsData = &Dataset{
 		{Name: "role", Type: Label, Labels: "role", Title: Words{"角色", "Role"}, Note: Words{"客户、客服、机器人或系统", "Customer, agent, bot or system"}},
 		{Name: "text", Title: Words{"内容", "Text"}, Note: Words{"说的话（已脱敏）", "What was said, masked"}, Width: 60, Wrap: true},
 		{Name: "emotion", Type: Label, Labels: "emotion", Title: Words{"情绪", "Emotion"}, Note: Words{"这句话的情绪", "Emotion of the turn"}},
-		{Name: "polarity", Type: Number, Unit: Words{"-1 到 1", "-1 to 1"}, Title: Words{"情感倾向", "Polarity"}, Note: Words{"-1 最负面，1 最正面", "-1 negative, 1 positive"}},
+		{Name: "polarity", Type: Number, Format: "0.00", Unit: Words{"-1 到 1", "-1 to 1"}, Title: Words{"情感倾向", "Polarity"}, Note: Words{"-1 最负面，1 最正面", "-1 negative, 1 positive"}},
 		{Name: "agent_id", Type: Name, Title: Words{"客服账号", "Agent"}, Note: Words{"说话的客服", "Agent who speaks"}, Width: 12},
 		colShop, colDay,
 	},

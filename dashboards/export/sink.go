@@ -78,10 +78,11 @@ func (h *header) label(c *Column, text string) string {
 
 // columnTitle is what stands above a column, with its unit.
 func (h *header) columnTitle(c *Column, unit string) string {
+	title := strings.ReplaceAll(c.Title.In(h.lang), "\n", " ")
 	if unit == "" {
-		return c.Title.In(h.lang)
+		return title
 	}
-	return fmt.Sprintf(Words{"%s（%s）", "%s (%s)"}[h.lang], c.Title.In(h.lang), unit)
+	return fmt.Sprintf(Words{"%s（%s）", "%s (%s)"}[h.lang], title, unit)
 }
 
 // unit is the unit of a column where a span of time is written in the given one.
@@ -212,7 +213,7 @@ func (s *csvSink) text(i int, values []Value) string {
 	case Integer:
 		return strconv.FormatInt(v.Int, 10)
 	case Number:
-		return strconv.FormatFloat(v.Float, 'f', -1, 64)
+		return decimals(v.Float, 4)
 	case Share, Change:
 		return strconv.FormatFloat(100*v.Float, 'f', 2, 64) + "%"
 	case Money:
@@ -220,7 +221,7 @@ func (s *csvSink) text(i int, values []Value) string {
 	case Amount:
 		return strconv.FormatFloat(v.Float, 'f', 2, 64)
 	case Wait, Span:
-		return strconv.FormatFloat(v.Float/1000, 'f', -1, 64)
+		return decimals(v.Float/1000, 3)
 	case Day:
 		return v.Time.Format(time.DateOnly)
 	case Time:
@@ -234,6 +235,12 @@ func (s *csvSink) text(i int, values []Value) string {
 		}
 	}
 	return Disarm(s.h.label(c, v.Text))
+}
+
+// decimals writes a number with at most n decimals.
+func decimals(f float64, n int) string {
+	s := strconv.FormatFloat(f, 'f', n, 64)
+	return strings.TrimSuffix(strings.TrimRight(s, "0"), ".")
 }
 
 func (s *csvSink) close() error { return s.w.Flush() }

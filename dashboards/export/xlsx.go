@@ -99,6 +99,8 @@ func (s *xlsxSink) style(c cellStyle) (int, error) {
 		x.Font.Bold, x.Font.Color = true, "FFFFFF"
 		x.Fill = excelize.Fill{Type: "pattern", Pattern: 1, Color: []string{headerColor}}
 		x.Alignment = &excelize.Alignment{Vertical: "center", Horizontal: "center", WrapText: true}
+	case "center":
+		x.Alignment.Horizontal = "center"
 	case "link":
 		x.Font.Color, x.Font.Underline = "0563C1", "single"
 	}
@@ -123,11 +125,11 @@ func (s *xlsxSink) style(c cellStyle) (int, error) {
 
 // formats of the cells that are no text.
 var numberFormats = map[Type]string{
-	Integer: "#,##0", Number: "#,##0.0#", Share: "0.0%", Change: "+0.0%;-0.0%;0.0%", Money: "#,##0.00", Amount: "#,##0.00", Wait: "#,##0.0", Span: "[m]:ss",
+	Integer: "#,##0", Number: "#,##0.0", Share: "0.0%", Change: "+0.0%;-0.0%;0.0%", Money: "#,##0.00", Amount: "#,##0.00", Wait: "#,##0.0", Span: "[m]:ss",
 	Day: "yyyy-mm-dd", Time: "yyyy-mm-dd hh:mm:ss",
 }
 
-var widths = map[Type]float64{Text: 30, Name: 16, Label: 11, Integer: 9, Number: 9, Share: 10, Change: 10, Money: 13, Amount: 10, Wait: 11, Span: 11, Day: 12, Time: 20, Bool: 8}
+var widths = map[Type]float64{Text: 30, Name: 16, Label: 11, Integer: 10, Number: 10, Share: 11, Change: 10, Money: 13, Amount: 10, Wait: 13, Span: 11, Day: 12, Time: 20, Bool: 8}
 
 func (s *xlsxSink) group(name string) error {
 	if err := s.endSheet(); err != nil {
@@ -197,11 +199,7 @@ func (s *xlsxSink) beginSheet() error {
 	}
 	s.sw, s.bytes = sw, 0
 	for i := range s.h.columns {
-		w := s.h.column(i).Width
-		if w == 0 {
-			w = widths[s.h.column(i).Type]
-		}
-		if err := sw.SetColWidth(i+1, i+1, w); err != nil {
+		if err := sw.SetColWidth(i+1, i+1, s.width(s.h.column(i))); err != nil {
 			return err
 		}
 	}
@@ -215,13 +213,31 @@ func (s *xlsxSink) beginSheet() error {
 	return s.head(name)
 }
 
-// page sets how a sheet prints: across, the columns on one page, their titles on each.
+// pageWidth is how many characters across a page of paper are still easy to read.
+const pageWidth = 220
+
+func (s *xlsxSink) width(c *Column) float64 {
+	if c.Width > 0 {
+		return c.Width
+	}
+	return widths[c.Type]
+}
+
+// page sets how a sheet prints: across, as few pages wide as can be read, with the titles and the first column on each.
 func (s *xlsxSink) page(name string) error {
-	yes, across, a4, one, any := true, "landscape", 9, 1, 0
+	yes, across, a4, any := true, "landscape", 9, 0
+	pages := 1
+	if name != s.notesName() {
+		width := 0.0
+		for i := range s.h.columns {
+			width += s.width(s.h.column(i))
+		}
+		pages = int(math.Ceil(width / pageWidth))
+	}
 	if err := s.f.SetSheetProps(name, &excelize.SheetPropsOptions{FitToPage: &yes}); err != nil {
 		return err
 	}
-	if err := s.f.SetPageLayout(name, &excelize.PageLayoutOptions{Orientation: &across, Size: &a4, FitToWidth: &one, FitToHeight: &any}); err != nil {
+	if err := s.f.SetPageLayout(name, &excelize.PageLayoutOptions{Orientation: &across, Size: &a4, FitToWidth: &pages, FitToHeight: &any}); err != nil {
 		return err
 	}
 	no := false
@@ -260,10 +276,14 @@ func (s *xlsxSink) head(name string) error {
 	var titles []any
 	for i := range s.h.columns {
 		c := s.h.column(i)
-		titles = append(titles, excelize.Cell{StyleID: top, Value: s.h.columnTitle(c, s.h.unit(c, inSeconds, inMinutes))})
+		title := c.Title.In(s.h.lang)
+		if unit := s.h.unit(c, inSeconds, inMinutes); unit != "" {
+			title += "\n" + fmt.Sprintf(Words{"（%s）", "(%s)"}[s.h.lang], unit)
+		}
+		titles = append(titles, excelize.Cell{StyleID: top, Value: title})
 	}
 	s.at = firstRow
-	return s.sw.SetRow(fmt.Sprintf("A%d", firstRow), titles, excelize.RowOpts{Height: 32})
+	return s.sw.SetRow(fmt.Sprintf("A%d", firstRow), titles, excelize.RowOpts{Height: 34})
 }
 
 // cell is a text as a cell holds it; what is too long ends in an ellipsis.
@@ -320,6 +340,12 @@ func (s *xlsxSink) row(values []Value) error {
 func (s *xlsxSink) value(i int, values []Value) (any, error) {
 	c, v := &s.h.dataset.Columns[i], &values[i]
 	look := cellStyle{format: numberFormats[c.Type], wrap: c.Wrap}
+	if c.Format != "" {
+		look.format = c.Format
+	}
+	if c.Type == Bool || c.Type == Label && !c.Wrap {
+		look.kind = "center"
+	}
 	var x any
 	switch {
 	case v.Null:
@@ -407,7 +433,7 @@ func (s *xlsxSink) endSheet() error {
 		return fmt.Errorf("cannot set the filter of sheet %q: %w", name, err)
 	}
 	quoted := "'" + strings.ReplaceAll(name, "'", "''") + "'"
-	if err := s.f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: fmt.Sprintf("%s!$%d:$%d", quoted, firstRow, firstRow), Scope: name}); err != nil {
+	if err := s.f.SetDefinedName(&excelize.DefinedName{Name: "_xlnm.Print_Titles", RefersTo: fmt.Sprintf("%s!$A:$A,%s!$%d:$%d", quoted, quoted, firstRow, firstRow), Scope: name}); err != nil {
 		return err
 	}
 	if err := s.sw.Flush(); err != nil {
@@ -505,7 +531,7 @@ func (s *xlsxSink) notes() error {
 	for i := range s.h.columns {
 		c := s.h.column(i)
 		steps = append(steps, func() error {
-			return line(cellStyle{kind: "text", wrap: true}, c.Title.In(lang), s.h.unit(c, inSeconds, inMinutes), c.Note.In(lang))
+			return line(cellStyle{kind: "text", wrap: true}, s.h.columnTitle(c, ""), s.h.unit(c, inSeconds, inMinutes), c.Note.In(lang))
 		})
 	}
 	for _, step := range steps {
