@@ -47,6 +47,16 @@ func (c *Choice) Rule(id string) (RuleInfo, bool) {
 	return info, ok
 }
 
+// AboutWaits says whether a rule is about late replies alone: Waiting and Overdue speak of it while a customer waits.
+func (c *Choice) AboutWaits(id string) bool {
+	for _, w := range c.waits {
+		if w.rule.id == id {
+			return true
+		}
+	}
+	return false
+}
+
 // Version names the packs, as Set.Version does.
 func (c *Choice) Version() string { return c.set.version }
 

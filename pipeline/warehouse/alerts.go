@@ -24,7 +24,6 @@ const (
 
 // Events of alerts.
 const (
-	AlertClaimed      = "claimed"
 	AlertSent         = "sent"
 	AlertFailed       = "failed"
 	AlertSuperseded   = "superseded"
@@ -76,7 +75,7 @@ type AlertMark struct {
 	EvidenceKey string
 	At          time.Time
 	Withheld    string
-	Done        bool // sent, failed for good, or being sent by a process whose claim has not ended
+	Sent        bool
 	Superseded  bool
 }
 
@@ -168,18 +167,18 @@ func (w *Warehouse) AlertMarks(ctx context.Context, sessionIDs []string) (map[st
 	})
 	if err == nil {
 		err = eachIDs(ids, maxQueryIDs, func(list string) error {
-			sql := "SELECT alert_id, countIf(event IN ('sent', 'failed') OR event = 'claimed' AND at > now64(3)) > 0, maxOrNullIf(written_at, event = 'superseded') AS s, maxOrNullIf(written_at, event = 'restored') AS r, " +
+			sql := "SELECT alert_id, countIf(event = 'sent') > 0, maxOrNullIf(written_at, event = 'superseded') AS s, maxOrNullIf(written_at, event = 'restored') AS r, " +
 				"ifNull(s > r, s IS NOT NULL) FROM alert_events WHERE alert_id IN (" + list + ") GROUP BY alert_id"
 			return w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
 				var id string
-				var done, superseded uint8
+				var sent, superseded uint8
 				var s, r *time.Time
-				if err := rows.Scan(&id, &done, &s, &r, &superseded); err != nil {
+				if err := rows.Scan(&id, &sent, &s, &r, &superseded); err != nil {
 					return err
 				}
 				p := places[id]
 				m := &out[p.session][p.index]
-				m.Done, m.Superseded = done > 0, superseded > 0
+				m.Sent, m.Superseded = sent > 0, superseded > 0
 				return nil
 			})
 		})
@@ -190,12 +189,12 @@ func (w *Warehouse) AlertMarks(ctx context.Context, sessionIDs []string) (map[st
 	return out, nil
 }
 
-// UnsentAlerts gives alerts of event times after since that should have been sent and that nobody sends: a process that
-// died had stored them. The oldest come first.
-func (w *Warehouse) UnsentAlerts(ctx context.Context, since time.Time, limit int) ([]Alert, error) {
-	sql := fmt.Sprintf("SELECT "+alertColumns+" FROM alerts WHERE alert_id IN (SELECT alert_id FROM alert_rows WHERE withheld = '' AND at > fromUnixTimestamp64Milli(%d) "+
-		"AND alert_id NOT IN (SELECT alert_id FROM alert_events WHERE event IN ('sent', 'failed', 'superseded', 'acknowledged') OR event = 'claimed' AND at > now64(3)) "+
-		"ORDER BY at, alert_id LIMIT %d) ORDER BY at, alert_id", since.UnixMilli(), limit)
+// UnsentAlerts gives alerts of event times after since that should have been sent and were not: no target has taken them,
+// and whoever decided or tried last did so before the time before. The oldest come first.
+func (w *Warehouse) UnsentAlerts(ctx context.Context, since, before time.Time, limit int) ([]Alert, error) {
+	sql := fmt.Sprintf("SELECT "+alertColumns+" FROM alerts WHERE alert_id IN (SELECT alert_id FROM alert_rows WHERE withheld = '' AND at > fromUnixTimestamp64Milli(%d) AND stored_at < fromUnixTimestamp64Milli(%d) "+
+		"AND alert_id NOT IN (SELECT alert_id FROM alert_events WHERE event IN ('sent', 'superseded', 'acknowledged') OR event = 'failed' AND at >= fromUnixTimestamp64Milli(%d)) "+
+		"ORDER BY at, alert_id LIMIT %d) ORDER BY at, alert_id", since.UnixMilli(), before.UnixMilli(), before.UnixMilli(), limit)
 	return w.alerts(ctx, sql)
 }
 
@@ -270,7 +269,7 @@ func (w *Warehouse) AlertChanges(ctx context.Context, after time.Time, limit int
 	var out []AlertChange
 	from := fmt.Sprintf("fromUnixTimestamp64Micro(%d)", after.UnixMicro())
 	sql := fmt.Sprintf("SELECT alert_id, max(w) AS latest FROM (SELECT alert_id, written_at AS w FROM alert_rows WHERE written_at > %s UNION ALL "+
-		"SELECT alert_id, written_at AS w FROM alert_events WHERE written_at > %s AND event != 'claimed') GROUP BY alert_id ORDER BY latest, alert_id LIMIT %d", from, from, limit)
+		"SELECT alert_id, written_at AS w FROM alert_events WHERE written_at > %s) GROUP BY alert_id ORDER BY latest, alert_id LIMIT %d", from, from, limit)
 	err := w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
 		var c AlertChange
 		if err := rows.Scan(&c.AlertID, &c.At); err != nil {

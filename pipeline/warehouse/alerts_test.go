@@ -41,9 +41,10 @@ func TestAlerts(t *testing.T) {
 			t.Errorf("alert %s: state %q, team %q, want %q", id, list[0].State, list[0].Team, want)
 		}
 	}
+	before := at.Add(time.Second)
 	unsent := func(want ...string) {
 		t.Helper()
-		list, err := w.UnsentAlerts(ctx, at.Add(-15*time.Minute), 10)
+		list, err := w.UnsentAlerts(ctx, at.Add(-15*time.Minute), before, 10)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -57,15 +58,16 @@ func TestAlerts(t *testing.T) {
 	}
 	state("a", "stored")
 	unsent("b", "a")
-	event("b", AlertClaimed, "w1", time.Now().Add(-time.Second)) // its holder died
-	unsent("b", "a")
-	event("a", AlertClaimed, "w1", time.Now().Add(time.Minute))
-	unsent("b")
+	before = at
+	unsent() // somebody may be sending them
+	before = at.Add(time.Second)
 	event("a", AlertSent, "w1", at)
 	state("a", "sent")
-	event("b", AlertFailed, "w1", at)
+	event("b", AlertFailed, "w1", at.Add(time.Second))
 	state("b", "failed")
-	unsent()
+	unsent() // tried a moment ago
+	before = at.Add(2 * time.Second)
+	unsent("b")
 	event("a", AlertAcknowledged, "li", at)
 	state("a", "acknowledged")
 	event("a", AlertSuperseded, "w1", at)
@@ -74,7 +76,7 @@ func TestAlerts(t *testing.T) {
 	if err != nil || len(marks) != 2 || len(marks["s1"]) != 2 {
 		t.Fatal(marks, err)
 	}
-	if m := marks["s1"][1]; m.AlertID != "a" || !m.Superseded || !m.Done {
+	if m := marks["s1"][1]; m.AlertID != "a" || !m.Superseded || !m.Sent {
 		t.Errorf("mark %+v", m)
 	}
 	event("a", AlertRestored, "w1", at)

@@ -20,9 +20,9 @@ ALTER TABLE alert_rows ADD INDEX IF NOT EXISTS by_written written_at TYPE minmax
 
 CREATE TABLE IF NOT EXISTS alert_events (
     alert_id   String COMMENT 'Alert',
-    event      LowCardinality(String) COMMENT 'claimed (a process sends it until the time in detail), sent, failed, superseded, restored or acknowledged',
+    event      LowCardinality(String) COMMENT 'sent, failed (no target took it for a while), superseded (the closed session has no such hit), restored (it has again) or acknowledged',
     actor      String COMMENT 'Who: a user, or the process',
-    at         DateTime64(3, 'UTC') COMMENT 'When; of claimed, when the claim ends',
+    at         DateTime64(3, 'UTC') COMMENT 'When',
     detail     String COMMENT 'sent: the targets that took it; failed: the last error; acknowledged: a remark',
     written_at DateTime64(6, 'UTC') DEFAULT now64(6) COMMENT 'When the row was inserted',
     INDEX by_written written_at TYPE minmax GRANULARITY 1
