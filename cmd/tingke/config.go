@@ -36,6 +36,7 @@ type Config struct {
 	RefreshEvery time.Duration     `yaml:"refresh_every"`
 	NLP          NLPConfig         `yaml:"nlp"`
 	Opinions     OpinionsConfig    `yaml:"opinions"`
+	Alerts       AlertsConfig      `yaml:"alerts"`
 	Departments  map[string]string `yaml:"departments"`
 	Listen       ListenConfig      `yaml:"listen"`
 	Access       AccessConfig      `yaml:"access"`
@@ -176,6 +177,10 @@ func loadConfig(path string, getenv func(string) string) (*Config, error) {
 		for i, f := range c.NLP.UserDict {
 			c.NLP.UserDict[i] = relativeTo(dir, f)
 		}
+		for i := range c.Alerts.Targets {
+			t := &c.Alerts.Targets[i]
+			t.URLFile, t.SecretFile = relativeTo(dir, t.URLFile), relativeTo(dir, t.SecretFile)
+		}
 	}
 	if v := getenv("KAFKA_BROKERS"); v != "" {
 		c.Kafka.Brokers = strings.FieldsFunc(v, func(r rune) bool { return r == ',' || r == ' ' })
@@ -259,6 +264,9 @@ func (c *Config) Validate() error {
 	}
 	bad(slices.Contains([]access.Sees{access.SeesOwn, access.SeesTeam, access.SeesOff}, c.Access.AgentsSee), "access.agents_see", "%q is unknown, one of own, own+team, off", c.Access.AgentsSee)
 	bad(c.Access.SessionIdle >= time.Minute && c.Access.SessionLifetime >= c.Access.SessionIdle, "access.session_idle", "must be at least 1m and not above access.session_lifetime")
+	if err := c.Alerts.validate(); err != nil {
+		errs = append(errs, err)
+	}
 	_, ok := logLevels[c.Log.Level]
 	bad(ok, "log.level", "%q is unknown, one of debug, info, warn, error", c.Log.Level)
 	bad(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%q is unknown, text or json", c.Log.Format)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"sync"
 	"time"
@@ -73,6 +74,7 @@ type worker struct {
 	*stream.Worker
 	analyser *current.Analyser
 	opinions *opinions.Keeper
+	alerts   *alerts // nil where they are turned off
 	// rebuildEvery is how often the opinions are rebuilt, 0 for never.
 	rebuildEvery time.Duration
 	log          *slog.Logger
@@ -84,7 +86,17 @@ func (w *worker) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { w.analyser.Run(looking) })
 	running.Go(func() { rebuildOpinions(looking, w.opinions, w.rebuildEvery, w.log) })
+	var alerting sync.WaitGroup
+	alertsCtx, stopAlerts := context.WithCancel(context.Background())
+	if w.alerts != nil {
+		alerting.Go(func() { w.alerts.Run(alertsCtx) })
+	}
 	err := w.Worker.Run(ctx)
+	stopAlerts() // after the worker: its last flush still decides some
+	alerting.Wait()
+	if w.alerts != nil {
+		err = errors.Join(err, w.alerts.close())
+	}
 	stop()
 	running.Wait()
 	return err

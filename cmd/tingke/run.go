@@ -52,7 +52,7 @@ func (a *app) runCommand() *cobra.Command {
 }
 
 // newWorker makes the stream worker of the configuration.
-func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *store, packs []string, registry prometheus.Registerer) (*worker, error) {
+func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *store, packs []string, registry prometheus.Registerer) (_ *worker, err error) {
 	analyser, err := a.currentAnalyser(ctx, store, packs, registry)
 	if err != nil {
 		return nil, err
@@ -63,8 +63,22 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	}
 	m := mask.New(key, mask.Options{})
 	s := a.config.Stream
+	alerts, err := a.newAlerts(kafka, store, analyser.InUse, registry)
+	if err != nil {
+		return nil, err
+	}
+	var watcher stream.Watcher
+	if alerts != nil {
+		watcher = alerts
+		defer func() {
+			if err != nil {
+				err = errors.Join(err, alerts.close())
+			}
+		}()
+	}
 	w, err := stream.New(stream.Options{
-		Kafka: kafka, Store: store, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: m.Message,
+		Watcher: watcher,
+		Kafka:   kafka, Store: store, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: m.Message,
 		MaskText:   func(s string) string { return m.Raw([]byte(s)) },
 		FlushEvery: s.FlushEvery, FlushSessions: s.FlushSessions, EarlyWrite: s.EarlyWrite, Idle: s.Idle,
 		SessionTimeout: s.SessionTimeout, StopTimeout: s.StopTimeout,
@@ -77,7 +91,7 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	if err != nil {
 		return nil, err
 	}
-	return &worker{w, analyser, keeper, a.config.Opinions.RebuildEvery, a.log}, nil
+	return &worker{w, analyser, keeper, alerts, a.config.Opinions.RebuildEvery, a.log}, nil
 }
 
 // runWorker runs the worker beside its metrics page until ctx is done or the worker gives up.
