@@ -410,3 +410,8 @@ func nextID(last string) (string, error) {
 	}
 	return "", fmt.Errorf("no id comes after %q", last)
 }
+
+// LoadMany gives those of the sessions that somebody may see.
+func (s *Service) LoadMany(ctx context.Context, who access.Identity, ids []string) (map[string]*Session, error) {
+	return s.load(ctx, who, ids)
+}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 )
 
@@ -54,7 +55,9 @@ func (w *Warehouse) ReviewEvents(ctx context.Context, ids []string) (map[string]
 	return out, nil
 }
 
-// AppendReviewEvents appends events, which must have their ids. Appending one again changes nothing.
+// AppendReviewEvents appends events, which must have their ids, and brings the states that the views show up to date.
+// Appending one again changes nothing. After an error the events may be there and the states may lag behind;
+// RepairReviews mends that, and so does the next event of the session.
 func (w *Warehouse) AppendReviewEvents(ctx context.Context, events []ReviewEvent) error {
 	in := &inserter[ReviewEvent]{table: "review_events", bytes: func(e *ReviewEvent) int { return 256 + len(e.Note) }}
 	type E = ReviewEvent
@@ -82,7 +85,53 @@ func (w *Warehouse) AppendReviewEvents(ctx context.Context, events []ReviewEvent
 	if err := insert(ctx, w, in, pointers(events)); err != nil {
 		return fmt.Errorf("cannot append %d review events: %w", len(events), err)
 	}
+	seen := map[string]bool{}
+	var ids []string
+	for i := range events {
+		if id := events[i].SessionID; !seen[id] {
+			seen[id] = true
+			ids = append(ids, id)
+		}
+	}
+	return w.foldReviews(ctx, ids)
+}
+
+// foldReviews writes the states of sessions anew from all of their events. It must be called after an append: whoever
+// appends last then sees, and counts, the events of everybody.
+func (w *Warehouse) foldReviews(ctx context.Context, ids []string) error {
+	const columns = "session_id, version, hit_states, void_hits, decided_hits, appealed_hits, conflict_hits, scored_items, scored_points, assignee, done"
+	err := eachIDs(ids, maxQueryIDs, func(list string) error {
+		sql := "INSERT INTO review_states (" + columns + ") SELECT " + columns + " FROM review_folds WHERE session_id IN (" + list + ")"
+		if w.cfg.Replicated {
+			ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_quorum": "auto", "insert_quorum_parallel": 0, "select_sequential_consistency": 1}))
+		}
+		return w.conn.Exec(ctx, sql)
+	})
+	if err != nil {
+		return fmt.Errorf("the reviews of %d sessions are stored, but their states could not be brought up to date: %w", len(ids), err)
+	}
 	return nil
+}
+
+// RepairReviews brings up to date the states of all sessions with events that no state has counted: those of a process
+// that ended between the two. It says how many there were.
+func (w *Warehouse) RepairReviews(ctx context.Context) (int, error) {
+	var ids []string
+	sql := "SELECT e.session_id FROM (SELECT session_id, uniqExact(event_id) AS n FROM review_events WHERE action IN ('assign', 'done', 'reopen') OR action = 'score' AND item != '' " +
+		"OR hit_id != '' AND action IN ('confirm', 'dismiss', 'appeal', 'uphold', 'overturn') GROUP BY session_id) AS e " +
+		"LEFT JOIN (SELECT session_id, version FROM review_states FINAL) AS s ON s.session_id = e.session_id WHERE e.n != s.version ORDER BY e.session_id"
+	err := w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
+		var id string
+		if err := rows.Scan(&id); err != nil {
+			return err
+		}
+		ids = append(ids, id)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("cannot look for reviews whose states lag behind: %w", err)
+	}
+	return len(ids), w.foldReviews(ctx, ids)
 }
 
 // ReviewHit is a hit as a review needs it.

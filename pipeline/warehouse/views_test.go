@@ -314,6 +314,9 @@ func TestReviewsAndDecisions(t *testing.T) {
 	write(t, w, sample("s"))
 	event := func(id, seen, hit, action string) {
 		mustExec(t, w, fmt.Sprintf("INSERT INTO review_events (session_id, event_id, seen, hit_id, actor, action, at) VALUES ('s', '%s', '%s', '%s', 'qa', '%s', now64(3))", id, seen, hit, action))
+		if _, err := w.RepairReviews(context.Background()); err != nil {
+			t.Fatal(err)
+		}
 	}
 	decisions := func(want string) {
 		t.Helper()

@@ -15,6 +15,23 @@ ALTER TABLE review_events ADD COLUMN IF NOT EXISTS due Nullable(DateTime64(3, 'U
 ALTER TABLE review_events ADD COLUMN IF NOT EXISTS assignee String COMMENT 'assign: who is to review the session, empty for nobody' AFTER due;
 ALTER TABLE review_events ADD COLUMN IF NOT EXISTS method String COMMENT 'assign: hand, ratio or round_robin' AFTER assignee;
 
+-- What the events of a session come to, so that a page need not fold them: a copy of the view review_folds, made after each
+-- append from what is in the table then. Of two writers at least the later one sees the events of both, and has counted more.
+CREATE TABLE IF NOT EXISTS review_states (
+    session_id    String COMMENT 'Session',
+    version       UInt64 COMMENT 'Number of events folded, remarks aside; the greatest wins',
+    hit_states    Array(Tuple(hit_id String, state String, decision String, conflict Bool, final Bool, decided_at Nullable(DateTime64(3, 'UTC')), appeal_until Nullable(DateTime64(3, 'UTC')), appeals UInt32)) COMMENT 'Hits that anybody has acted on',
+    void_hits     Array(String) COMMENT 'Hits that count no longer: dismissed or overturned',
+    decided_hits  Array(String) COMMENT 'Hits that are no longer undecided',
+    appealed_hits Array(String) COMMENT 'Hits with an open appeal',
+    conflict_hits Array(String) COMMENT 'Hits whose last decision is in conflict',
+    scored_items  Array(String) COMMENT 'Scorecard items that people have scored, scorecard.item',
+    scored_points Array(Float64) COMMENT 'Points of each of them',
+    assignee      String COMMENT 'Who is to review the session, empty for nobody',
+    done          Bool COMMENT 'A reviewer has said that nothing is left to do'
+) ENGINE = {{replicated}}ReplacingMergeTree(version) ORDER BY session_id
+COMMENT 'States of reviews: the fold of review_events, for the views';
+
 -- A view keeps the columns that its table had when it was made, so those between are made anew.
 CREATE OR REPLACE VIEW active_analyses AS
 WITH (SELECT groupArray((`from`, `to`, run_id)) FROM (SELECT `from`, `to`, run_id FROM run_switches ORDER BY at DESC, run_id DESC)) AS switches
@@ -45,7 +62,8 @@ CREATE OR REPLACE VIEW review_hits (
     last_event   String COMMENT 'Last event of the hit, remarks aside',
     last_decision String COMMENT 'Last decision: confirm, dismiss, uphold or overturn',
     deciders     Array(String) COMMENT 'Who has decided anything about the hit, sorted',
-    void_events  Array(String) COMMENT 'Events without an effect'
+    void_events  Array(String) COMMENT 'Events without an effect',
+    folded       UInt64 COMMENT 'Number of its events'
 ) AS
 SELECT session_id, hit_id,
     ['undecided', 'confirmed', 'dismissed', 'appealed', 'upheld', 'overturned'][fold.1 + 1] AS state,
@@ -58,7 +76,8 @@ SELECT session_id, hit_id,
     events[-1].1 AS last_event,
     arrayLast(e -> e.2 != 3, events).1 AS last_decision,
     arraySort(arrayDistinct(arrayMap(e -> e.6, arrayFilter(e -> e.2 != 3, events)))) AS deciders,
-    arrayMap(e -> e.1, arrayFilter((e, ok) -> NOT ok, events, fold.5)) AS void_events
+    arrayMap(e -> e.1, arrayFilter((e, ok) -> NOT ok, events, fold.5)) AS void_events,
+    length(events) AS folded
 FROM (
     SELECT session_id, hit_id,
         arraySort(groupArray((event_id, code, seen, final, '', actor, at, due))) AS events,
@@ -78,44 +97,30 @@ FROM (
     GROUP BY session_id, hit_id
 );
 
--- What reviews say of each session as a whole.
-CREATE OR REPLACE VIEW review_sessions (
-    session_id     String COMMENT 'Session',
-    void_hits      Array(String) COMMENT 'Hits that count no longer: dismissed or overturned',
-    decided_hits   Array(String) COMMENT 'Hits that are no longer undecided',
-    appealed_hits  Array(String) COMMENT 'Hits with an open appeal',
-    conflict_hits  Array(String) COMMENT 'Hits whose last decision is in conflict',
-    scored_items   Array(String) COMMENT 'Scorecard items that people have scored, scorecard.item',
-    scored_points  Array(Float64) COMMENT 'Points of each of them',
-    assignee       String COMMENT 'Who is to review the session, empty for nobody',
-    assigned_at    Nullable(DateTime64(3, 'UTC')) COMMENT 'Since when',
-    done           Bool COMMENT 'A reviewer has said that nothing is left to do',
-    reviewers      Array(String) COMMENT 'Who has decided, scored or finished anything, sorted'
-) AS
-SELECT session_id,
+-- What reviews say of each session as a whole: the rows of review_states as they should be.
+CREATE OR REPLACE VIEW review_folds AS
+SELECT session_id, sum(folded) AS version,
+    groupArrayIf((hit_id, state, decision, conflict, final, decided_at, appeal_until, appeals), hit_id != '') AS hit_states,
     groupArrayIf(hit_id, state IN ('dismissed', 'overturned')) AS void_hits,
     groupArrayIf(hit_id, state NOT IN ('', 'undecided')) AS decided_hits,
     groupArrayIf(hit_id, state = 'appealed') AS appealed_hits,
     groupArrayIf(hit_id, conflict) AS conflict_hits,
     groupArrayIf(item, isNotNull(points)) AS scored_items,
     groupArrayIf(assumeNotNull(points), isNotNull(points)) AS scored_points,
-    max(assigned_to) AS assignee, max(assigned) AS assigned_at, max(finished) AS done,
-    arraySort(groupUniqArrayArray(who)) AS reviewers
+    max(assigned_to) AS assignee, max(finished) AS done
 FROM (
-    SELECT session_id, hit_id, state, conflict, '' AS item, CAST(NULL, 'Nullable(Float64)') AS points, '' AS assigned_to,
-        CAST(NULL, 'Nullable(DateTime64(3, \'UTC\'))') AS assigned, false AS finished, deciders AS who
+    SELECT session_id, folded, hit_id, state, decision, conflict, final, decided_at, appeal_until, appeals, '' AS item, CAST(NULL, 'Nullable(Float64)') AS points, '' AS assigned_to, false AS finished
     FROM review_hits
     UNION ALL
     -- Of the points given to an item the last count; null takes them back.
-    SELECT session_id, '' AS hit_id, '' AS state, false AS conflict, item, tupleElement(argMax(tuple(points), event_id), 1) AS points, '' AS assigned_to,
-        CAST(NULL, 'Nullable(DateTime64(3, \'UTC\'))') AS assigned, false AS finished, groupUniqArray(actor) AS who
+    SELECT session_id, count() AS folded, '' AS hit_id, '' AS state, '' AS decision, false AS conflict, false AS final, NULL AS decided_at, NULL AS appeal_until, 0 AS appeals,
+        item, tupleElement(argMax(tuple(points), event_id), 1) AS points, '' AS assigned_to, false AS finished
     FROM review_events FINAL
     WHERE action = 'score' AND item != ''
     GROUP BY session_id, item
     UNION ALL
-    SELECT session_id, '' AS hit_id, '' AS state, false AS conflict, '' AS item, CAST(NULL, 'Nullable(Float64)') AS points,
-        argMaxIf(assignee, event_id, action = 'assign') AS assigned_to, if(assigned_to = '', NULL, toNullable(maxIf(at, action = 'assign'))) AS assigned,
-        argMaxIf(action, event_id, action IN ('done', 'reopen')) = 'done' AS finished, groupUniqArrayIf(actor, action = 'done') AS who
+    SELECT session_id, count() AS folded, '' AS hit_id, '' AS state, '' AS decision, false AS conflict, false AS final, NULL AS decided_at, NULL AS appeal_until, 0 AS appeals,
+        '' AS item, NULL AS points, argMaxIf(assignee, event_id, action = 'assign') AS assigned_to, argMaxIf(action, event_id, action IN ('done', 'reopen')) = 'done' AS finished
     FROM review_events FINAL
     WHERE action IN ('assign', 'done', 'reopen')
     GROUP BY session_id
@@ -176,19 +181,22 @@ CREATE OR REPLACE VIEW hits (
     appeals       UInt32 COMMENT 'How often it was appealed, twice at most',
     item          String COMMENT 'scorecard.item that it counts in instead of the score, else empty'
 ) AS
-SELECT h.session_id AS session_id, h.hit_id AS hit_id, rule_id, rule_version, agent_id, outcome, severity, points, evidence_seqs, reason, d.decision AS decision, day, shop, team, closed, evidence,
-    if(d.state = '', 'undecided', d.state) AS state, d.conflict AS conflict, d.final AS final, d.decided_at AS decided_at, d.appeal_until AS appeal_until, d.appeals AS appeals, item
+SELECT session_id, hit_id, rule_id, rule_version, agent_id, outcome, severity, points,
+    arrayFilter((t, h) -> h = number, evidence_turn, evidence_hit) AS evidence_seqs,
+    reason, review.decision AS decision, day, shop, team, closed,
+    arrayFilter((e, h) -> h = number, arrayMap((t, a, b) -> (t, a, b), evidence_turn, evidence_start, evidence_end), evidence_hit)::Array(Tuple(seq Int64, start UInt32, end UInt32)) AS evidence,
+    if(review.state = '', 'undecided', review.state) AS state, review.conflict AS conflict, review.final AS final, review.decided_at AS decided_at, review.appeal_until AS appeal_until,
+    review.appeals AS appeals, item
 FROM (
-    SELECT session_id, day, shop, team, closed, hit_id, rule_id, rule_version, agent_id, outcome, severity, points, reason, item,
-        arrayFilter((t, h) -> h = number, evidence_turn, evidence_hit) AS evidence_seqs,
-        arrayFilter((e, h) -> h = number, arrayMap((t, a, b) -> (t, a, b), evidence_turn, evidence_start, evidence_end), evidence_hit)::Array(Tuple(seq Int64, start UInt32, end UInt32)) AS evidence
-    FROM (SELECT session_id, day, shop, team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason, evidence_turn, evidence_start, evidence_end, evidence_hit,
-            arrayResize(hit_item, length(hit_id)) AS hit_item
-        FROM active_sessions)
-    ARRAY JOIN hit_id, hit_rule AS rule_id, hit_rule_version AS rule_version, hit_agent AS agent_id, hit_outcome AS outcome,
-        hit_severity AS severity, hit_points AS points, hit_reason AS reason, hit_item AS item, arrayEnumerate(hit_id) AS number
-) AS h
-LEFT JOIN (SELECT session_id, hit_id, state, decision, conflict, final, decided_at, appeal_until, appeals FROM review_hits) AS d ON d.session_id = h.session_id AND d.hit_id = h.hit_id;
+    SELECT a.session_id AS session_id, day, shop, team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
+        evidence_turn, evidence_start, evidence_end, evidence_hit, arrayResize(hit_item, length(hit_id)) AS hit_item,
+        arrayMap(h -> arrayFirst(x -> x.1 = h, r.hit_states), hit_id) AS hit_review
+    FROM (SELECT session_id, day, shop, team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
+            evidence_turn, evidence_start, evidence_end, evidence_hit, hit_item FROM active_sessions) AS a
+    LEFT JOIN (SELECT session_id, hit_states FROM review_states FINAL) AS r ON r.session_id = a.session_id
+)
+ARRAY JOIN hit_id, hit_rule AS rule_id, hit_rule_version AS rule_version, hit_agent AS agent_id, hit_outcome AS outcome,
+    hit_severity AS severity, hit_points AS points, hit_reason AS reason, hit_item AS item, hit_review AS review, arrayEnumerate(hit_id) AS number;
 
 CREATE OR REPLACE VIEW sessions (
     session_id     String COMMENT 'Session',
@@ -254,16 +262,17 @@ SELECT session_id, started_at, ended_at, if(closed, 'closed', 'open') AS state, 
     attributes, agent_name, fact_max_reply_ms AS max_reply_ms, fact_rounds AS rounds, fact_unanswered AS unanswered,
     fact_talk_share AS talk_share, fact_silence_ms AS silence_ms, fact_overlap_ms AS overlap_ms,
     -- The hits of a rule that counts each place share its cap; where nothing is dismissed the score is what the rules made it.
-    if(isNull(score) OR NOT hasAny(r.void_hits, hit_id), score, if(
-        has(arrayMap(x -> x.5, arrayFilter((x, h) -> NOT has(r.void_hits, h), arrayZip(hit_rule, if(length(hit_takes) = length(hit_id), hit_takes, hit_points),
-            arrayResize(hit_cap, length(hit_id)), arrayResize(hit_item, length(hit_id)), arrayResize(hit_critical, length(hit_id))), hit_id) AS kept), 'whole'), 0,
-        greatest(0, least(100, 100 + arraySum((x, i) -> multiIf(x.4 != '', 0, x.3 >= 0, x.2, i = indexOf(kept_rules, x.1), greatest(x.2 * countEqual(kept_rules, x.1), x.3), 0),
-            kept, arrayEnumerate(arrayMap(x -> x.1, kept) AS kept_rules)))))) AS final_score,
-    r.done OR notEmpty(if(hasAny(hit_severity, ['major', 'critical']), arrayFilter((h, s) -> s IN ('major', 'critical'), hit_id, hit_severity),
-        arrayFilter((h, p) -> p < 0, hit_id, hit_points)) AS weighty) AND hasAll(r.decided_hits, weighty) AS reviewed,
+    -- A lambda over one element binds a name once: an alias would be worked out wherever it is used.
+    if(isNull(score) OR NOT hasAny(r.void_hits, hit_id), score, arrayMap(kept -> arrayMap(kept_rules -> greatest(0, least(100, 100 + arraySum(
+            (x, i) -> multiIf(x.5 = 'whole', -1e9, x.4 != '', 0, x.3 >= 0, x.2, i = indexOf(kept_rules, x.1), greatest(x.2 * countEqual(kept_rules, x.1), x.3), 0), kept, arrayEnumerate(kept)))),
+        [arrayMap(x -> x.1, kept)])[1],
+        [arrayFilter((x, h) -> NOT has(r.void_hits, h), arrayZip(hit_rule, if(length(hit_takes) = length(hit_id), hit_takes, hit_points),
+            arrayResize(hit_cap, length(hit_id)), arrayResize(hit_item, length(hit_id)), arrayResize(hit_critical, length(hit_id))), hit_id)])[1]) AS final_score,
+    r.done OR arrayMap(weighty -> notEmpty(weighty) AND hasAll(r.decided_hits, weighty), [if(hasAny(hit_severity, ['major', 'critical']),
+        arrayFilter((h, s) -> s IN ('major', 'critical'), hit_id, hit_severity), arrayFilter((h, p) -> p < 0, hit_id, hit_points))])[1] AS reviewed,
     r.assignee AS assignee, length(arrayIntersect(r.appealed_hits, hit_id)) AS open_appeals, length(arrayIntersect(r.conflict_hits, hit_id)) AS conflicts, media_url
 FROM active_sessions AS a
-LEFT JOIN review_sessions AS r ON r.session_id = a.session_id;
+LEFT JOIN (SELECT session_id, void_hits, decided_hits, appealed_hits, conflict_hits, assignee, done FROM review_states FINAL) AS r ON r.session_id = a.session_id;
 
 -- What is left of each item of a session's scorecards once dismissed hits are gone and people have given their points.
 CREATE OR REPLACE VIEW scorecard_items (
@@ -296,7 +305,7 @@ FROM (
             arrayFilter((x, h) -> NOT has(r.void_hits, h), arrayZip(hit_rule, arrayResize(hit_item, length(hit_id)), arrayResize(hit_takes, length(hit_id)), arrayResize(hit_critical, length(hit_id))), hit_id) AS kept
         FROM (SELECT session_id, started_at, closed, item_scorecard, item_id, item_points, item_max, item_outcome, item_human, item_weight, item_base, item_locked,
                 hit_id, hit_rule, hit_item, hit_takes, hit_critical FROM active_analyses WHERE notEmpty(item_id)) AS a
-        LEFT JOIN (SELECT session_id, void_hits, scored_items, scored_points FROM review_sessions) AS r ON r.session_id = a.session_id
+        LEFT JOIN (SELECT session_id, void_hits, scored_items, scored_points FROM review_states FINAL) AS r ON r.session_id = a.session_id
     )
     ARRAY JOIN item_scorecard AS scorecard, item_id AS item, item_points AS points, item_max AS max, item_outcome AS outcome, item_human AS human,
         item_weight AS weight, item_base AS base
