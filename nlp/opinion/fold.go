@@ -1,6 +1,9 @@
 package opinion
 
-import "strings"
+import (
+	"strings"
+	"unicode"
+)
 
 // foldings bring ways of asking and saying the same to one form before n-grams are taken; a pair is what is said and
 // what it counts as. Earlier pairs win. Upper-case letters are marks that no normalised text holds.
@@ -110,3 +113,26 @@ var light = func() map[rune]bool {
 	}
 	return m
 }()
+
+// pointless are the characters that a mention may be made of, beside light ones, and still say nothing to group it by:
+// asking, agreeing, answering, calling the other side.
+var pointless = func() map[rune]bool {
+	m := map[rune]bool{}
+	for _, r := range "问能行好可以知道想看帮查说讲请教咨询嗯哦噢喔额呃唉诶喂恩对没不客服亲人机什怎为样办回事情呗咯咋何谁该再见稍等等待下句话点这那些个件WTCH" {
+		m[r] = true
+	}
+	return m
+}()
+
+// HasPoint says whether a text holds more than asking and politeness: 我想问一下啊, 可以了吗 and 在吗 do not, and are no
+// opinion however many say them.
+func HasPoint(text string) bool { return hasPoint(Normalise(text)) }
+
+func hasPoint(norm string) bool {
+	return strings.ContainsFunc(fold(norm), func(r rune) bool {
+		if strings.ContainsRune("到用来", r) { // 还没到, 用不了
+			return true
+		}
+		return (unicode.IsLetter(r) || unicode.IsDigit(r)) && !light[r] && !pointless[r]
+	})
+}

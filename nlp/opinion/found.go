@@ -14,13 +14,17 @@ import (
 type Options struct {
 	// Workers is the number of goroutines, 0 = one a processor. It never changes a result.
 	Workers int
-	// Granularity is the mean similarity that mentions of one opinion have, 0..1; 0 = the default. Higher gives more and
-	// smaller opinions.
+	// Granularity is how much two groups of mentions must be alike to be one opinion, 0..1; 0 = the default. Higher gives
+	// more and smaller opinions. For two mentions it is their similarity.
 	Granularity float32
 }
 
 // Granularity is the default, tuned on public data: see nlp/README.md.
-const Granularity = .67
+const Granularity = .73
+
+// lone is the share of the granularity that suffices for a mention that is alone among those about the same product,
+// aspect and side. Bare texts, of which nothing is known, have no such help.
+const lone = .88
 
 func (o Options) granularity() float32 {
 	if o.Granularity > 0 {
@@ -56,8 +60,8 @@ func (x *item) compare(y *item) int {
 		strings.Compare(x.gate.side, y.gate.side), strings.Compare(x.norm, y.norm))
 }
 
-// Found clusters mentions into opinions, sorted by id. Every mention is in one of them; opinions of a single mention
-// are among them. The result depends on the set of mentions alone, so equal mentions count as one.
+// Found clusters mentions into opinions, sorted by id. Every mention is in one of them, save those whose aspect or
+// product is known and that have no point (see HasPoint); opinions of a single mention are among them. The result depends on the set of mentions alone, so equal mentions count as one.
 func (m *Model) Found(mentions []Mention, o Options) []Group {
 	items := distinct(mentions, o.workers())
 	dim := m.space.Dim()
@@ -82,7 +86,11 @@ func (m *Model) Found(mentions []Mention, o Options) []Group {
 		}
 		v := vectors[from*dim : to*dim]
 		near := neighbours(v, dim, o.granularity(), workers)
-		for k, g := range agglomerate(v, dim, near, o.granularity()) {
+		joined := agglomerate(v, dim, near, o.granularity())
+		if !items[from].gate.bare() {
+			adopt(v, dim, joined, o.granularity()*lone, workers)
+		}
+		for k, g := range joined {
 			group[from+k] = int32(from) + g
 		}
 	})
@@ -113,7 +121,7 @@ func (m *Model) group(mentions []Mention, items []item, members []int32, vectors
 			mean[k] += v
 		}
 	}
-	scale(mean, 1/float32(len(members)))
+	centred(mean, len(members))
 	type scored struct {
 		mention int
 		score   float32
@@ -148,7 +156,7 @@ func commonest(count map[string]int) string {
 	return best
 }
 
-// distinct gives the distinct mentions, sorted by gate and normalised text.
+// distinct gives the distinct mentions that may be opinions, sorted by gate and normalised text.
 func distinct(mentions []Mention, workers int) []item {
 	norms := make([]string, len(mentions))
 	each(len(mentions), workers, func(i int) { norms[i] = Normalise(mentions[i].Text) })
@@ -160,6 +168,9 @@ func distinct(mentions []Mention, workers int) []item {
 	var items []item
 	for i := range mentions {
 		k := key{mentions[i].gate(), norms[i]}
+		if !k.gate.bare() && !hasPoint(k.norm) {
+			continue
+		}
 		n, known := at[k]
 		if !known {
 			n = len(items)
@@ -177,7 +188,7 @@ const (
 	nearest   = 32
 	foundBeam = 24
 	// slack is how far below the granularity a pair may be and still lead two groups to each other.
-	slack = .8
+	slack = .6
 )
 
 // fullCompare is the number of vectors up to which every pair is compared. A variable for the tests alone.

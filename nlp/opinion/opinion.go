@@ -21,6 +21,9 @@ type gate struct{ product, family, side string }
 
 func (m *Mention) gate() gate { return gate{m.Product, Family(m.Aspect), Side(m.Polarity)} }
 
+// bare: nothing is known of the text, as in a file given to `opinions cluster`.
+func (g *gate) bare() bool { return g.family == "" && g.product == "" }
+
 // Opinion is what many mentions share.
 type Opinion struct {
 	// ID never changes: see ID.

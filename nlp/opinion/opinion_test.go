@@ -177,6 +177,55 @@ func TestFoundCoversAll(t *testing.T) {
 	}
 }
 
+// What only asks or is polite is no opinion of its own and joins none; as a bare text it stays a text like any other.
+func TestHasPoint(t *testing.T) {
+	f := func(want bool, texts ...string) {
+		t.Helper()
+		for _, x := range texts {
+			if HasPoint(x) != want {
+				t.Errorf("HasPoint(%q) = %v", x, !want)
+			}
+		}
+	}
+	f(false, "我想问一下啊", "可以了吗", "在吗", "你好", "怎么回事啊", "为什么呀", "好的谢谢", "？？", "")
+	f(true, "太贵了", "多少钱", "退货", "面膜太硬", "没收到", "坏了", "怎么还没到", "W", "x8能用吗")
+	mentions := []Mention{{Text: "我想问一下啊", Aspect: "service"}, {Text: "我想问一下", Aspect: "service"}, {Text: "我想问一下", Aspect: ""}}
+	if got := model().Found(mentions, Options{}); len(got) != 1 || len(got[0].Mentions) != 1 || got[0].Mentions[0] != 2 {
+		t.Errorf("got %+v, want the bare text alone", got)
+	}
+	r, assigned := model().Grow(&Registry{}, mentions, Options{})
+	if assigned[0].ID != "" || assigned[2].ID == "" {
+		t.Errorf("assigned %+v", assigned)
+	}
+	if _, again := model().Grow(r, mentions, Options{}); !reflect.DeepEqual(ids(again), ids(assigned)) {
+		t.Errorf("growing by the same gives %+v after %+v", again, assigned)
+	}
+}
+
+func ids(list []Assigned) []string {
+	out := make([]string, len(list))
+	for i := range list {
+		out[i] = list[i].ID
+	}
+	return out
+}
+
+// A mention that stands alone joins the opinion it is nearest to within its gate; a bare text needs the whole granularity.
+func TestAdopt(t *testing.T) {
+	f := func(aspect string, want int) {
+		t.Helper()
+		var list []Mention
+		for _, x := range []string{"物流信息一直不更新", "物流信息不更新了", "物流信息没更新", "我的快递一直显示在路上没有更新"} {
+			list = append(list, Mention{Text: x, Aspect: aspect, Polarity: "negative"})
+		}
+		if got := model().Found(list, Options{}); len(got) != want {
+			t.Errorf("aspect %q: %d opinions, want %d: %+v", aspect, len(got), want, got)
+		}
+	}
+	f("logistics", 1)
+	f("", 2)
+}
+
 // A registry that grows keeps ids, titles and members; growing by what it knows changes nothing.
 func TestGrow(t *testing.T) {
 	mentions := shuffled(corpus(1000, true), 3)

@@ -150,13 +150,13 @@ type Assigned struct {
 }
 
 // Grow assigns mentions to the opinions of a registry and founds new ones for the rest. It gives the next registry, and
-// for each mention its opinion. r is not changed; no opinion of r loses its id, title or members. Where nothing is
+// for each mention its opinion, none for one without a point. r is not changed; no opinion of r loses its id, title or members. Where nothing is
 // added the registry given back equals r.
 func (m *Model) Grow(r *Registry, mentions []Mention, o Options) (*Registry, []Assigned) {
 	s := NewSnapshot(m, r.Epoch, r.Opinions, o)
 	out := make([]Assigned, len(mentions))
 	each(len(mentions), o.workers(), func(i int) {
-		out[i].ID, out[i].Score = s.Assign(mentions[i])
+		out[i].ID, out[i].Score = s.assign(mentions[i], growReach)
 	})
 	next := &Registry{Epoch: r.Epoch, Model: m.Version(), Opinions: slices.Clone(s.Opinions())}
 	at := make(map[string]int, len(next.Opinions))

@@ -45,7 +45,7 @@ func NewSnapshot(m *Model, epoch uint32, opinions []Opinion, o Options) *Snapsho
 	slices.SortFunc(s.list, func(a, b Opinion) int { return strings.Compare(a.ID, b.ID) })
 	dim := m.space.Dim()
 	means := make([]float32, len(s.list)*dim)
-	each(len(s.list), o.workers(), func(i int) { m.space.mean(means[i*dim:(i+1)*dim], s.list[i].Members) })
+	each(len(s.list), o.workers(), func(i int) { m.space.centre(means[i*dim:(i+1)*dim], s.list[i].Members) })
 	for i := range s.list {
 		op := &s.list[i]
 		g := op.gate()
@@ -79,9 +79,9 @@ func NewSnapshot(m *Model, epoch uint32, opinions []Opinion, o Options) *Snapsho
 	return s
 }
 
-// mean writes the mean vector of texts, not brought to length 1: its dot product with a vector is the mean similarity
-// with the texts.
-func (s *Space) mean(dst []float32, texts []string) {
+// centre writes the vector whose dot product with another is how much that one is alike to the texts as a group: their
+// mean, divided by their spread.
+func (s *Space) centre(dst []float32, texts []string) {
 	var v []float32
 	for _, t := range texts {
 		v = s.Vector(v[:0], t)
@@ -89,17 +89,30 @@ func (s *Space) mean(dst []float32, texts []string) {
 			dst[k] += x
 		}
 	}
-	scale(dst, 1/float32(max(1, len(texts))))
+	centred(dst, len(texts))
+}
+
+// centred makes the centre of n vectors from their sum.
+func centred(sum []float32, n int) {
+	if n == 0 {
+		return
+	}
+	mean := 1 / float32(n)
+	scale(sum, mean/spread(dot(sum, sum)*mean*mean))
 }
 
 // assignShare of the granularity is what a mention must reach to be assigned.
 const assignShare = 1
 
-// assignBeam is the width of the search.
-const assignBeam = 4
+// reach is how far a search for the best opinion goes: the width of the search, and how many of the opinions found are
+// compared exactly.
+type reach struct{ beam, nearest int }
 
-// assignNearest is how many of the opinions found are compared exactly.
-const assignNearest = 6
+var (
+	assignReach = reach{4, 6}
+	// A registry grows rarely, and what is not found then becomes an opinion of its own.
+	growReach = reach{24, 32}
+)
 
 // Epoch is the number of the snapshot.
 func (s *Snapshot) Epoch() uint32 { return s.epoch }
@@ -115,10 +128,12 @@ type assigner struct {
 }
 
 // Assign gives the opinion a mention belongs to, with its similarity, 0..1; "" where none fits. It is a pure function of
-// the mention and the snapshot: a member goes to its opinion, anything else to the opinion with the greatest mean
-// similarity, if that reaches the granularity. Only opinions about the same product, aspect family and polarity side
+// the mention and the snapshot: a member goes to its opinion, anything else to the opinion that is most alike, if
+// that reaches the granularity. Only opinions about the same product, aspect family and polarity side
 // are looked at, through an index.
-func (s *Snapshot) Assign(m Mention) (id string, score float64) {
+func (s *Snapshot) Assign(m Mention) (id string, score float64) { return s.assign(m, assignReach) }
+
+func (s *Snapshot) assign(m Mention, r reach) (id string, score float64) {
 	g := m.gate()
 	t := s.gates[g]
 	if t == nil {
@@ -130,9 +145,12 @@ func (s *Snapshot) Assign(m Mention) (id string, score float64) {
 	if i, ok := s.member[keyOf(g, norm)]; ok {
 		return s.list[i].ID, 1
 	}
+	if !g.bare() && !hasPoint(norm) {
+		return "", 0
+	}
 	a.vector = s.model.space.Vector(a.vector[:0], norm)
 	items := s.items[g]
-	list := t.search(&a.searcher, a.vector, assignBeam, assignNearest)
+	list := t.search(&a.searcher, a.vector, r.beam, r.nearest)
 	if len(list) == 0 || list[0].sim < s.least {
 		return "", 0
 	}

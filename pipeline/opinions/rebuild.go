@@ -114,7 +114,7 @@ type Result struct {
 	Founded  int `json:"founded"`
 	Retired  int `json:"retired,omitempty"`
 	Opinions int `json:"opinions"`
-	// Waiting are the mentions that belong to no opinion afterwards.
+	// Waiting are the mentions that belong to no opinion afterwards, without those that have no point.
 	Waiting int `json:"waiting"`
 	// Sessions were analysed again.
 	Sessions int  `json:"sessions"`
@@ -243,7 +243,7 @@ func (k *Keeper) rebuild(ctx context.Context, full, dryRun bool, actor string) (
 	sessions := map[string]bool{}
 	for i := range list {
 		id, _ := after.Snapshot.Assign(list[i].Mention)
-		if id == "" {
+		if id == "" && opinion.HasPoint(list[i].Text) {
 			r.Waiting += len(list[i].sessions)
 		}
 		if id != list[i].opinionID {
