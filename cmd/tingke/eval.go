@@ -47,6 +47,7 @@ type figure struct {
 	// Target is what is asked for, Baseline what a simpler way reaches, named by Than.
 	Target   float64            `json:"target,omitempty"`
 	Baseline float64            `json:"baseline,omitempty"`
+	Limit    float64            `json:"limit,omitempty"` // what the value should not exceed, 0 for none
 	Than     string             `json:"than,omitempty"`
 	Rows     int                `json:"rows,omitempty"`
 	Parts    map[string]float64 `json:"parts,omitempty"`   // per class or per set
@@ -91,6 +92,9 @@ func (e *evalRun) report(f figure, value float64) error {
 	}
 	if f.Target != 0 && v < f.Target {
 		e.missed = append(e.missed, fmt.Sprintf("%s %.3f < %.2f", f.Figure, v, f.Target))
+	}
+	if f.Limit != 0 && v > f.Limit {
+		e.missed = append(e.missed, fmt.Sprintf("%s %.3f > %.2f", f.Figure, v, f.Limit))
 	}
 	return e.print(f)
 }
@@ -143,7 +147,7 @@ func (a *app) evalCommand() *cobra.Command {
 		Example: "  tingke eval emotion --data ../shared\n  tingke eval all --json --data ../shared",
 	}
 	c.PersistentFlags().StringVar(&folder, "data", filepath.Join("..", "shared"), "folder with gold/ and data/")
-	c.PersistentFlags().BoolVar(&gate, "gate", false, "end with exit code 1 when a figure is below what is asked for")
+	c.PersistentFlags().BoolVar(&gate, "gate", false, "end with exit code 1 when a figure misses what is asked for")
 	run := func(list []evaluation) func(*cobra.Command, []string) error {
 		return func(c *cobra.Command, _ []string) error { return a.eval(c.Context(), list, folder, gate) }
 	}
@@ -185,7 +189,7 @@ func (a *app) eval(ctx context.Context, list []evaluation, folder string, gate b
 		fmt.Fprintf(a.err, "%d figures were SKIPPED: their data is absent (--data %s)\n", e.skipped, folder)
 	}
 	if gate && len(e.missed) > 0 {
-		return findingsf("%d figures are below what is asked for: %s", len(e.missed), strings.Join(e.missed, "; "))
+		return findingsf("%d figures miss what is asked for: %s", len(e.missed), strings.Join(e.missed, "; "))
 	}
 	return nil
 }
@@ -198,6 +202,9 @@ func (f figure) line() string {
 	s := fmt.Sprintf("%-12s %-34s %.3f", f.Eval, f.Figure, *f.Value)
 	if f.Target != 0 {
 		s += fmt.Sprintf("  asked %.2f", f.Target)
+	}
+	if f.Limit != 0 {
+		s += fmt.Sprintf("  at most %.2f", f.Limit)
 	}
 	if f.Than != "" {
 		s += fmt.Sprintf("  %s %.3f", f.Than, f.Baseline)
