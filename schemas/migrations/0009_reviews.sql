@@ -183,16 +183,19 @@ CREATE OR REPLACE VIEW hits (
 ) AS
 SELECT session_id, hit_id, rule_id, rule_version, agent_id, outcome, severity, points,
     arrayFilter((t, h) -> h = number, evidence_turn, evidence_hit) AS evidence_seqs,
-    reason, review.decision AS decision, day, shop, team, closed,
-    arrayFilter((e, h) -> h = number, arrayMap((t, a, b) -> (t, a, b), evidence_turn, evidence_start, evidence_end), evidence_hit)::Array(Tuple(seq Int64, start UInt32, end UInt32)) AS evidence,
+    reason, review.decision AS decision, toDate(started_at, '{{timezone}}') AS day, shop, team, closed,
+    arrayFilter((e, h) -> h = number, arrayZip(evidence_turn, evidence_start, evidence_end), evidence_hit)::Array(Tuple(seq Int64, start UInt32, end UInt32)) AS evidence,
     if(review.state = '', 'undecided', review.state) AS state, review.conflict AS conflict, review.final AS final, review.decided_at AS decided_at, review.appeal_until AS appeal_until,
     review.appeals AS appeals, item
 FROM (
-    SELECT a.session_id AS session_id, day, shop, team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
+    -- The team as in active_sessions, from few columns: that view plans a hundred.
+    SELECT a.session_id AS session_id, started_at, shop, if(own_team != '', own_team, g.team) AS team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
         evidence_turn, evidence_start, evidence_end, evidence_hit, arrayResize(hit_item, length(hit_id)) AS hit_item,
         arrayMap(h -> arrayFirst(x -> x.1 = h, r.hit_states), hit_id) AS hit_review
-    FROM (SELECT session_id, day, shop, team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
-            evidence_turn, evidence_start, evidence_end, evidence_hit, hit_item FROM active_sessions) AS a
+    FROM (SELECT session_id, started_at, shop, team AS own_team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
+            evidence_turn, evidence_start, evidence_end, evidence_hit, hit_item, if(analyses.agent_id != '', analyses.agent_id, agent_ids[1]) AS team_agent, ifNull(started_at, toDateTime64('2299-01-01', 3, 'UTC')) AS team_at
+        FROM active_analyses AS analyses) AS a
+    ASOF LEFT JOIN (SELECT agent_id, valid_from, team FROM agents FINAL) AS g ON g.agent_id = a.team_agent AND a.team_at >= g.valid_from
     LEFT JOIN (SELECT session_id, hit_states FROM review_states FINAL) AS r ON r.session_id = a.session_id
 )
 ARRAY JOIN hit_id, hit_rule AS rule_id, hit_rule_version AS rule_version, hit_agent AS agent_id, hit_outcome AS outcome,
