@@ -76,6 +76,12 @@ func TestConfigErrorsNameKeyAndRemedy(t *testing.T) {
 	f("engine: {memory: 10MiB}\n", "engine.memory:")
 	f("rules: {packs: []}\n", "rules.packs: is empty")
 	f("log: {level: loud}\n", "log.level:")
+	f("listen: {web_public: true}\n", "listen.web_hosts: is empty")
+	f("listen: {web_hosts: ['https://qa.example.com']}\n", "listen.web_hosts:")
+	f("listen: {web_hosts: ['*.example.com']}\n", "listen.web_hosts:")
+	f("listen: {web_proxies: [ten]}\n", "ten")
+	f("access: {agents_see: all}\n", `access.agents_see: "all" is unknown`)
+	f("access: {session_idle: 3h, session_lifetime: 2h}\n", "access.session_idle:")
 	f("stream: {dead_letter_stop: 0}\n", "stream.dead_letter_stop:")
 }
 

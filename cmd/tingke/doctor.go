@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/warehouse/engine"
 	"github.com/tingke/tingke/schemas"
@@ -25,7 +26,7 @@ func (a *app) doctorCommand() *cobra.Command {
 		Use:   "doctor",
 		Short: "Check everything Tingke depends on and say how to mend what is missing",
 		Long: "Checks the folder and key, the embedded engine's library, the store and its schema, messages that Kafka deleted before\n" +
-			"they were read, the broker and its topic, the models and the rule packs. Ends with 1 where a check fails.",
+			"they were read, the broker and its topic, the models, the rule packs and the users. Ends with 1 where a check fails.",
 		Example: "  tingke doctor\n  tingke doctor --json\n  tingke doctor --acknowledge-lost \"duty engineer\"",
 		Args:    cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -148,6 +149,7 @@ func (a *app) doctor(ctx context.Context) []check {
 		}
 		return fmt.Sprintf("%d rules of %s", len(set.Rules()), strings.Join(a.config.Rules.Packs, ", ")), nil
 	})
+	add("users", "mend the users file; a running server keeps the users it had before", a.checkUsers)
 	return out
 }
 
@@ -161,6 +163,24 @@ func (a *app) checkFolder() (string, error) {
 	}
 	err = errors.Join(f.Close(), os.Remove(f.Name()))
 	return a.dir + " can be written", err
+}
+
+// checkUsers reads the users file as the server does.
+func (a *app) checkUsers() (string, error) {
+	users, err := access.ReadUsers(a.usersPath())
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "none yet; tingke user add NAME --role admin makes the first", nil
+	case err != nil:
+		return "", err
+	}
+	active := 0
+	for _, u := range users {
+		if !u.Disabled {
+			active++
+		}
+	}
+	return fmt.Sprintf("%d in %s, %d disabled", len(users), a.usersPath(), len(users)-active), nil
 }
 
 func (a *app) checkStore(ctx context.Context) (detail string, err error) {
