@@ -154,6 +154,27 @@ func (u *Users) Lookup(name string) (*User, bool) {
 	return user, ok
 }
 
+// Identity gives an active user as requests know it, false for one who is disabled or unknown.
+func (u *Users) Identity(name string) (Identity, bool) {
+	user, ok := u.Lookup(name)
+	if !ok || user.Disabled {
+		return Identity{}, false
+	}
+	return user.identity(SeesOwn, false), true
+}
+
+// Active are the active users, by name.
+func (u *Users) Active() []Identity {
+	var out []Identity
+	for _, user := range u.current().byName {
+		if !user.Disabled {
+			out = append(out, user.identity(SeesOwn, false))
+		}
+	}
+	slices.SortFunc(out, func(a, b Identity) int { return strings.Compare(a.User, b.User) })
+	return out
+}
+
 // Changes are the changes of users that reloads found since the last call, for the audit log.
 func (u *Users) Changes() []UserChange {
 	u.mu.Lock()

@@ -260,3 +260,28 @@ func TestPasswords(t *testing.T) {
 		t.Errorf("%q %q", a, b)
 	}
 }
+
+func TestActiveUsers(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "users.yaml")
+	if err := EditUsers(path, func([]User) ([]User, error) {
+		return []User{{User: "wang", Role: Analyst}, {User: "li", Name: "李", Role: Supervisor, Teams: []string{"A"}}, {User: "out", Role: Admin, Disabled: true}}, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	u, err := OpenUsers(path, slog.New(slog.DiscardHandler))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []Identity{{User: "li", Name: "李", Role: Supervisor, Teams: []string{"A"}}, {User: "wang", Name: "wang", Role: Analyst}}
+	if got := u.Active(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v", got)
+	}
+	if id, ok := u.Identity("li"); !ok || !reflect.DeepEqual(id, want[0]) {
+		t.Errorf("li: %+v %v", id, ok)
+	}
+	for _, name := range []string{"out", "nobody", ""} {
+		if id, ok := u.Identity(name); ok {
+			t.Errorf("%q: %+v", name, id)
+		}
+	}
+}
