@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"path/filepath"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -17,7 +13,6 @@ import (
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/batch"
 	"github.com/tingke/tingke/pipeline/intake"
-	"github.com/tingke/tingke/pipeline/stream"
 )
 
 func (a *app) batchCommand() *cobra.Command {
@@ -79,7 +74,7 @@ func (a *app) batch(ctx context.Context, s *store, paths []string, opt intake.Op
 		}
 		if l.err != nil {
 			fmt.Fprintln(a.err, l.problem())
-			return w.AddBad(ctx, fileDeadLetter(l, m))
+			return w.AddBad(ctx, batch.FileDeadLetter(l.file, l.line, l.raw, l.err, m.Raw))
 		}
 		return w.Add(ctx, l.msg)
 	})
@@ -102,26 +97,4 @@ func (a *app) batch(ctx context.Context, s *store, paths []string, opt intake.Op
 		readErr = usagef("%d lines were no messages (named above); all others were written", n.DeadLetters)
 	}
 	return readErr
-}
-
-// keptRawBytes is how much of a dead letter is kept.
-const keptRawBytes = 4 << 10
-
-// fileDeadLetter is a bad line of a file: the file's name stands for the topic, the line for the offset. Its time is
-// that of nothing but the run, so it is kept for the 30 days from now that dead letters are kept.
-func fileDeadLetter(l *line, m *mask.Masker) stream.DeadLetter {
-	raw := l.raw
-	if raw == nil {
-		raw = []byte(l.place())
-	}
-	sum := sha256.Sum256(raw)
-	// Masked before it is cut, or half a number at the cut would be kept.
-	masked := m.Raw(raw[:min(len(raw), 2*keptRawBytes)])
-	if len(masked) > keptRawBytes {
-		masked = strings.ToValidUTF8(masked[:keptRawBytes], "")
-	}
-	return stream.DeadLetter{
-		Topic: "file:" + filepath.Base(l.file), Offset: int64(l.line), Error: m.Raw([]byte(l.err.Error())),
-		RawMasked: masked, SHA256: hex.EncodeToString(sum[:]), At: time.Now().UTC().Truncate(time.Millisecond),
-	}
 }

@@ -274,16 +274,18 @@ func (s *xlsxSink) head(name string) error {
 		}
 	}
 	var titles []any
+	lines := 1
 	for i := range s.h.columns {
 		c := s.h.column(i)
 		title := c.Title.In(s.h.lang)
 		if unit := s.h.unit(c, inSeconds, inMinutes); unit != "" {
 			title += "\n" + fmt.Sprintf(Words{"（%s）", "(%s)"}[s.h.lang], unit)
 		}
+		lines = max(lines, 1+strings.Count(title, "\n"))
 		titles = append(titles, excelize.Cell{StyleID: top, Value: title})
 	}
 	s.at = firstRow
-	return s.sw.SetRow(fmt.Sprintf("A%d", firstRow), titles, excelize.RowOpts{Height: 34})
+	return s.sw.SetRow(fmt.Sprintf("A%d", firstRow), titles, excelize.RowOpts{Height: 8 + 14*float64(lines)})
 }
 
 // cell is a text as a cell holds it; what is too long ends in an ellipsis.
@@ -530,8 +532,12 @@ func (s *xlsxSink) notes() error {
 	})
 	for i := range s.h.columns {
 		c := s.h.column(i)
+		unit := s.h.unit(c, inSeconds, inMinutes)
+		if c.Type == Share || c.Type == Change {
+			unit = "%"
+		}
 		steps = append(steps, func() error {
-			return line(cellStyle{kind: "text", wrap: true}, s.h.columnTitle(c, ""), s.h.unit(c, inSeconds, inMinutes), c.Note.In(lang))
+			return line(cellStyle{kind: "text", wrap: true}, s.h.columnTitle(c, ""), unit, c.Note.In(lang))
 		})
 	}
 	for _, step := range steps {
