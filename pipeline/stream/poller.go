@@ -34,6 +34,11 @@ func (p *processor) poller(ctx context.Context) {
 	before := map[int]int64{}
 	for {
 		at := time.Now()
+		// How far the readers are is noted before the log is asked: afterwards it grows, and a reader with it.
+		reached := map[int]int64{}
+		for id, r := range p.readers {
+			reached[id] = r.progress.Load()
+		}
 		spans, err := p.w.spans(ctx, ids)
 		n := 0
 		if err == nil {
@@ -54,7 +59,7 @@ func (p *processor) poller(ctx context.Context) {
 				return
 			}
 			for id, s := range spans {
-				p.look(id, s, gone, before)
+				p.look(id, s, reached[id], gone, before)
 			}
 			gone = false
 			p.w.countLost(ctx)
@@ -70,10 +75,9 @@ func (p *processor) poller(ctx context.Context) {
 	}
 }
 
-// look compares a reader's place with the log.
-func (p *processor) look(id int, s span, gone bool, before map[int]int64) {
+// look compares a reader's place, as it was before the log was looked at, with the log.
+func (p *processor) look(id int, s span, next int64, gone bool, before map[int]int64) {
 	r := p.readers[id]
-	next := r.progress.Load()
 	var j jump
 	switch {
 	case gone:

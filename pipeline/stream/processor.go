@@ -66,6 +66,10 @@ type side struct {
 
 func (s *side) size() int { return len(s.orders) + len(s.ratings) + len(s.bad) + len(s.lost) }
 
+// queueItems bounds the messages that are read and not joined yet, beside queueBytes: enough of them to go on reading
+// through a flush, so that what watches live sessions sees messages as they come.
+const queueItems = 4096
+
 // maxSideBytes bounds the dead letters that wait for a flush.
 const maxSideBytes = 16 << 20
 
@@ -73,7 +77,7 @@ func newProcessor(w *Worker, gen *kafka.Generation, assigned []kafka.PartitionAs
 	p := &processor{
 		w: w, gen: gen, leave: leave, stop: stop,
 		parts: map[int]*partition{}, readers: map[int]*reader{},
-		items: make(chan item, 256), polls: make(chan poll), tokens: semaphore.NewWeighted(queueBytes),
+		items: make(chan item, queueItems), polls: make(chan poll), tokens: semaphore.NewWeighted(queueBytes),
 		table: newTable(w.o.Watcher.Dropped), swept: time.Now(),
 	}
 	for _, a := range assigned {
