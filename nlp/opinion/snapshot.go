@@ -21,7 +21,7 @@ func NewModel(e Encoder, cut Cutter) *Model { return &Model{space: NewSpace(e), 
 func (m *Model) Version() string { return Version + "," + m.space.version }
 
 // Version names the clustering, the assignment and the titles of this package.
-const Version = "1"
+const Version = "2"
 
 // Snapshot is an immutable, numbered state of the registry of opinions. It is safe for concurrent use.
 type Snapshot struct {
@@ -145,13 +145,10 @@ func (s *Snapshot) assign(m Mention, r reach) (id string, score float64) {
 	if i, ok := s.member[keyOf(g, norm)]; ok {
 		return s.list[i].ID, 1
 	}
-	if !g.bare() && !hasPoint(norm) {
-		return "", 0
-	}
 	a.vector = s.model.space.Vector(a.vector[:0], norm)
 	items := s.items[g]
 	list := t.search(&a.searcher, a.vector, r.beam, r.nearest)
-	if len(list) == 0 || list[0].sim < s.least {
+	if len(list) == 0 || list[0].sim < s.least || !g.bare() && !hasPoint(norm) {
 		return "", 0
 	}
 	best := list[0]

@@ -49,11 +49,11 @@ var roles = func() map[string]wordRole {
 			m[w] = r
 		}
 	}
-	add(filler, `请问 问 问下 一下 下 想问 你好 您好 亲 亲亲 亲爱的 谢谢 麻烦 麻烦您 麻烦你 我 你 您 他 她 它 我们 你们 咱们 他们 人家 自己 我家 你家 你们家 这 那 这个 那个 这款 那款 这种 这样 那样 这么 那么
+	add(filler, `请问 问 问下 一下 想问 你好 您好 亲 亲亲 亲爱的 谢谢 麻烦 麻烦您 麻烦你 我 你 您 他 她 它 我们 你们 咱们 他们 人家 自己 我家 你家 你们家 这 那 这个 那个 这款 那款 这种 这样 那样 这么 那么
 		啊 呀 呢 吗 嘛 吧 哦 噢 喔 哈 呵 嗯 哎 唉 诶 额 呃 哟 啦 咯 喽 么 了 着 过 地 就 都 也 还 又 再 才 却 已经 现在 刚 刚才 刚刚 一直 总是 然后 但是 可是 不过 因为 所以 如果 就是 其实 反正 到底 究竟 真的 真是 实在
-		老板 店家 商家 卖家 小二 掌柜 帮我 给我 想 要 想要 需要 希望 觉得 感觉 知道 看看 请 告诉 什么的 之类 等等 一个 个 几 些 一点 有点 有些 是 在 把 被 对 呗 嗎
+		姐 哥 妹 小姐姐 老铁 老板 店家 商家 卖家 小二 掌柜 帮我 给我 想 要 想要 需要 希望 觉得 感觉 知道 看看 请 告诉 什么的 之类 等等 一个 个 几 些 一点 有点 有些 是 在 把 被 对 呗 嗎
 		块 块钱 元 天 今天 昨天 明天 前天 多`)
-	add(question, `为什么 为何 为啥 怎么 怎样 怎么样 如何 咋 怎么办 什么时候 啥时候 几时 何时 多久 多长时间 几天 多少 多少钱 几 什么 啥 哪 哪个 哪里 哪儿 哪些 哪种 谁 能不能 可不可以 能否 可否 是否 是不是 有没有 会不会 能 可以 可 凭什么 怎么回事 多大 多重 多长`)
+	add(question, `为什么 为何 为啥 怎么 怎样 怎么样 如何 咋 怎么办 什么时候 啥时候 几时 何时 多久 多长时间 几天 多少 多少钱 几 什么 啥 哪 哪个 哪里 哪儿 哪些 哪种 谁 能不能 可不可以 能否 可否 是否 是不是 有没有 会不会 能 可以 可 凭什么 怎么回事 要不要 多大 多重 多长`)
 	add(negation, `不 没 没有 无 未 别 无法 不能 不会 不是 不让 不给 没法 不可以 不了 不到 不上 不起`)
 	add(degree, `太 很 非常 特别 好 超 超级 挺 比较 最 更 越来越 这么 那么 十分 有点`)
 	add(glue, `的 和 与 跟 或 比`)
@@ -131,7 +131,11 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 			}
 		}
 	}
+	attach(words)
 	body := join(words)
+	if lead == "" && asked == kindPlain && asksWhether(words) && !hasQuestion(words) {
+		body += "吗"
+	}
 	if lead != "" {
 		for strings.HasPrefix(body, "的") {
 			body = strings.TrimPrefix(body, "的")
@@ -140,6 +144,12 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 	if utf8.RuneCountInString(body) < 2 || len(words) > 2 && utf8.RuneCountInString(body) < 3 && lead == "" {
 		// Too little to be understood: the medoid without its politeness says it.
 		body = tidied(words)
+		if utf8.RuneCountInString(body) < 2 {
+			body = medoid // 还是想退
+		}
+	}
+	if n := len(words) - 1; n > 0 && words[n].text == "了" && words[n-1].keep && lead == "" && utf8.RuneCountInString(body) <= 4 {
+		body += "了" // 号封了
 	}
 	if o.Product != "" && !strings.Contains(body, strings.ToLower(o.Product)) && !strings.Contains(body, o.Product) && !said(o.Product, body) {
 		body = o.Product + body
@@ -154,13 +164,90 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 	return display(title, o.Product)
 }
 
+// attach keeps what belongs to a word that stays: the verb of a complement that is denied (刷不出来) or of a modal (能退), the
+// unit of a number (20块), what 哪 counts.
+func attach(words []word) {
+	if n := len(words) - 1; n > 1 && flatly(words) && words[n-2].keep && (words[n-1].text == "都" || words[n-1].text == "也") {
+		words[n-1].keep, words[n].keep = true, true
+	}
+	for i := range words {
+		w := &words[i]
+		if !w.keep {
+			continue
+		}
+		var next, before *word
+		if i+1 < len(words) {
+			next = &words[i+1]
+		}
+		if i > 0 {
+			before = &words[i-1]
+		}
+		switch {
+		case complements[w.text] && before != nil && before.text == "不":
+			before.keep = true
+			if i > 1 && words[i-2].role == content {
+				words[i-2].keep = true
+			}
+		case strings.HasPrefix(w.text, "不") && complements[w.text[len("不"):]] && before != nil && before.role == content:
+			before.keep = true
+		case modals[w.text] && next != nil && next.role == content:
+			next.keep = true
+		case next == nil:
+		case (w.text == "哪" || w.text == "几") && next.role != content:
+			next.keep = next.text == "一个" || next.text == "个" || next.text == "天" || next.text == "块" || next.text == "里"
+		case w.text[len(w.text)-1] >= '0' && w.text[len(w.text)-1] <= '9':
+			next.keep = next.keep || units[next.text]
+		}
+	}
+}
+
+var complements, modals, units, whether = set("出来 出去 进去 进来 上去 起来 过来 出 进 动 开 了 到 上 起 着 成"), set("能 可以 会 会不会 能不能 可不可以 要不要"),
+	set("块 块钱 元 天 个 点 号 %"), set("吗 么 嘛 不 没 否 没有 不")
+
+func set(list string) map[string]bool {
+	m := map[string]bool{}
+	for _, w := range strings.Fields(list) {
+		m[w] = true
+	}
+	return m
+}
+
+// asksWhether says whether the medoid ends as a question for yes or no does.
+func asksWhether(words []word) bool {
+	if flatly(words) {
+		return false
+	}
+	for i := len(words) - 1; i > 0; i-- {
+		if whether[words[i].text] {
+			return !words[i].keep
+		}
+		if words[i].role != filler {
+			return false
+		}
+	}
+	return false
+}
+
+// flatly says whether the medoid denies at its end, as 连个解释都没有 does, which asks nothing.
+func flatly(words []word) bool {
+	n := len(words) - 1
+	return n > 0 && strings.HasPrefix(words[n].text, "没") && slices.ContainsFunc(words[:n], func(w word) bool { return w.text == "都" || w.text == "也" })
+}
+
+// hasQuestion says whether a word that stays asks already; a modal alone does not (能退).
+func hasQuestion(words []word) bool {
+	return slices.ContainsFunc(words, func(w word) bool {
+		return w.keep && (w.role == question && w.text != "能" && w.text != "可以" && w.text != "可" || strings.Contains(w.text, "不") && len(w.text) > len("不"))
+	})
+}
+
 // tidied gives the medoid without politeness and particles at its ends.
 func tidied(words []word) string {
 	from, to := 0, len(words)
 	for from < to && words[from].role == filler {
 		from++
 	}
-	for to > from && (words[to-1].role == filler || words[to-1].role == glue) {
+	for to > from && (words[to-1].role == filler && words[to-1].text != "吗" || words[to-1].role == glue) {
 		to--
 	}
 	var b strings.Builder
@@ -221,10 +308,20 @@ func join(words []word) string {
 	if n := len(words) - 1; n > 0 && words[n].role == negation && words[n].share >= titleShare && words[n-1].keep {
 		words[n].keep = true // 连个解释都没有
 	}
+	for i := 0; i+1 < len(words); i++ { // 还没出库
+		if words[i].text == "还" && words[i].share >= titleShare && words[i+1].keep && words[i+1].role == negation {
+			words[i].keep = true
+		}
+	}
 	for i := 1; i < len(words); i++ {
 		switch words[i].text {
 		case "不了", "不到", "不上", "不起": // belongs to the verb before it
 			words[i].keep = words[i].keep || words[i-1].keep
+			words[i-1].keep = words[i].keep
+		case "啥", "什么": // 这个五块钱是啥
+			words[i-1].keep = words[i-1].keep || words[i].keep && words[i-1].text == "是"
+		case "好", "行": // 补个盖子就好
+			words[i].keep = words[i].keep && words[i-1].text != "就"
 		}
 	}
 	for i := 1; i+1 < len(words); i++ {
@@ -235,13 +332,18 @@ func join(words []word) string {
 	var b strings.Builder
 	said := map[string]bool{}
 	for _, w := range words {
-		if w.keep && !(said[w.text] && w.role == content) {
+		if w.keep && !(said[w.text] && w.role == content && !strings.HasSuffix(b.String(), "不")) {
+			if end := b.String(); end != "" && digit(end[len(end)-1]) && digit(w.text[0]) {
+				b.WriteByte(' ') // 160 98斤
+			}
 			b.WriteString(w.text)
 			said[w.text] = true
 		}
 	}
 	return b.String()
 }
+
+func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // words cuts the medoid and says what each word is and how many members share it.
 func (m *Model) words(o *Opinion, members []string, medoid string) []word {
@@ -253,7 +355,9 @@ func (m *Model) words(o *Opinion, members []string, medoid string) []word {
 	for _, s := range m.spans(medoid) {
 		text := medoid[s.Start:s.End]
 		w := word{text: text, role: roles[text]}
-		if w.role == content && !strings.ContainsFunc(text, func(r rune) bool { return unicode.IsLetter(r) && !light[r] || unicode.IsDigit(r) }) {
+		if w.role == content && !strings.ContainsFunc(text, func(r rune) bool {
+			return unicode.IsLetter(r) && (!light[r] || strings.ContainsRune("用来到有", r)) || unicode.IsDigit(r)
+		}) {
 			w.role = filler
 		}
 		if strings.HasPrefix(text, "[") {

@@ -1,0 +1,75 @@
+package opinion
+
+import (
+	"encoding/csv"
+	"flag"
+	"os"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "rewrite ../titles.tsv; the verdicts of changed titles must then be read anew")
+
+// unread is the verdict of a title that nobody has read yet.
+const unread = "unread"
+
+// The opinions of ../titles.tsv, their ids and titles are what the members make today, all of them clustered together, so
+// that the verdicts are about titles in use; and all are read.
+func TestTitles(t *testing.T) {
+	const path = "../titles.tsv"
+	file, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	r := csv.NewReader(file)
+	r.Comma, r.LazyQuotes = '\t', true
+	rows, err := r.ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rows) < 51 || strings.Join(rows[0], " ") != "id members title verdict aspect product polarity" {
+		t.Fatalf("%s has %d rows under %v", path, len(rows), rows[0])
+	}
+	var mentions []Mention
+	for _, row := range rows[1:] {
+		for _, m := range strings.Split(row[1], " | ") {
+			mentions = append(mentions, Mention{Text: m, Aspect: row[4], Product: row[5], Polarity: row[6]})
+		}
+	}
+	now := map[string]Group{}
+	for _, g := range model().Found(mentions, Options{}) {
+		now[strings.Join(g.Members, " | ")] = g
+	}
+	weak := 0
+	for i, row := range rows[1:] {
+		g, ok := now[row[1]]
+		if !ok {
+			t.Errorf("row %d: %s is no opinion", i+2, row[1])
+			continue
+		}
+		if g.ID != row[0] || g.Title != row[2] {
+			t.Errorf("row %d: %s is %s %q, the file says %s %q", i+2, row[1], g.ID, g.Title, row[0], row[2])
+			row[0], row[2], row[3] = g.ID, g.Title, unread
+		}
+		switch {
+		case row[3] == "accepted":
+		case strings.HasPrefix(row[3], "weak: "):
+			weak++
+		default:
+			t.Errorf("row %d: the verdict on %q is %q: read it, then write accepted or weak: why", i+2, row[2], row[3])
+		}
+	}
+	if accepted := len(rows) - 1 - weak; accepted < 50 {
+		t.Errorf("only %d of %d titles are accepted", accepted, len(rows)-1)
+	}
+	if *update {
+		var b strings.Builder
+		for _, row := range rows {
+			b.WriteString(strings.Join(row, "\t") + "\n")
+		}
+		if err := os.WriteFile(path, []byte(b.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
