@@ -59,6 +59,9 @@ func Text(name string, yaml []byte) Source {
 	return Source{name: name, read: func() ([]byte, error) { return yaml, nil }}
 }
 
+// YAML reads the text of the pack.
+func (s Source) YAML() ([]byte, error) { return s.read() }
+
 // Find gives the source that a user's word names: the file of that path where it ends in .yaml or .yml or contains a
 // path separator, else the embedded pack of that id.
 func Find(name string) Source {

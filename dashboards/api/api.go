@@ -23,7 +23,17 @@ import (
 	"time"
 
 	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/dashboards/review"
+	"github.com/tingke/tingke/nlp/opinion"
+	"github.com/tingke/tingke/pipeline/alert"
+	"github.com/tingke/tingke/pipeline/analyse"
+	"github.com/tingke/tingke/pipeline/assemble"
+	"github.com/tingke/tingke/pipeline/current"
+	"github.com/tingke/tingke/pipeline/opinions"
+	"github.com/tingke/tingke/pipeline/rulestore"
+	"github.com/tingke/tingke/pipeline/upload"
 	"github.com/tingke/tingke/pipeline/warehouse"
+	"github.com/tingke/tingke/rules"
 )
 
 // Prefix is where the API lives.
@@ -41,15 +51,36 @@ type Options struct {
 	Warehouse *warehouse.Warehouse
 	// Timezone is the one that days are counted in; nil is UTC. It should be the one of the views.
 	Timezone *time.Location
+	// Opinions changes the registry of opinions; nil leaves it as it is.
+	Opinions *opinions.Keeper
+	// OpinionModel says which replies are alike; nil says nothing about answers.
+	OpinionModel *opinion.Model
+	// Reviews takes decisions, appeals and assignments; nil takes none.
+	Reviews *review.Service
+	// Rules are the packs in use; nil has none.
+	Rules *rulestore.Store
+	// RuleOptions are those with which packs are compiled.
+	RuleOptions rules.Options
+	// Analyser gives the analyser in use, to explain and to try rules; nil does neither.
+	Analyser func() *analyse.Analyser
+	// Mask masks conversations that people paste, as those that come in are; nil leaves them as they are.
+	Mask assemble.Masker
+	// Sources tells how the parts of the analyser stand that may change; nil says nothing.
+	Sources func() []current.Status
+	// Alerts shows alerts as they come; nil shows none. Its Run is the caller's.
+	Alerts *alert.Hub
+	// Uploads takes files to import; nil takes none.
+	Uploads *upload.Service
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	// Log gets one line per failed request; nil is slog.Default().
 	Log *slog.Logger
 }
 
-// API answers requests. It is safe for concurrent use.
+// API answers requests. It is safe for concurrent use. Close ends the long work that it began.
 type API struct {
 	Options
+	jobs    *jobs
 	routes  []Route
 	mux     *http.ServeMux
 	openAPI []byte
@@ -73,7 +104,7 @@ func build(o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	a := &API{Options: o, mux: http.NewServeMux()}
+	a := &API{Options: o, jobs: newJobs(), mux: http.NewServeMux()}
 	a.routes = a.allRoutes()
 	for i := range a.routes {
 		if err := a.routes[i].prepare(); err != nil {

@@ -98,6 +98,8 @@ type fixture struct {
 	w   *warehouse.Warehouse
 	api *API
 	log bytes.Buffer
+
+	opinions []string // ids, the most frequent first; read when they are asked for
 }
 
 func newFixture(t testing.TB) *fixture {
@@ -148,18 +150,23 @@ var users = map[string]access.Identity{
 type auditLog struct {
 	mu      sync.Mutex
 	entries []warehouse.AuditEntry
+	err     error // what writing fails with
 }
 
 func (l *auditLog) AppendAudit(_ context.Context, entries ...warehouse.AuditEntry) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.entries = append(l.entries, entries...)
-	return nil
+	return l.err
 }
 
 // as makes a request as a user; body is JSON, "" for none.
 func as(h http.Handler, user, method, path, body string) *httptest.ResponseRecorder {
-	return asWith(h, &auditLog{}, user, method, path, "application/json", body)
+	media := "application/json"
+	if strings.HasPrefix(body, "--part") {
+		media = "multipart/form-data; boundary=part"
+	}
+	return asWith(h, &auditLog{}, user, method, path, media, body)
 }
 
 func asWith(h http.Handler, log *auditLog, user, method, path, media, body string) *httptest.ResponseRecorder {

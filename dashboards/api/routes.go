@@ -12,6 +12,18 @@ func (a *API) allRoutes() []Route {
 	return slices.Concat(
 		a.meRoutes(),
 		a.sessionRoutes(),
+		a.overviewRoutes(),
+		a.kpiRoutes(),
+		a.opinionRoutes(),
+		a.searchRoutes(),
+		a.ruleRoutes(),
+		a.draftRoutes(),
+		a.jobRoutes(),
+		a.dataRoutes(),
+		a.reviewRoutes(),
+		a.alertRoutes(),
+		a.exportRoutes(),
+		a.importRoutes(),
 	)
 }
 

@@ -1,29 +1,33 @@
 package api
 
 import (
-	"net/http"
+	"context"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/rules"
+	"github.com/tingke/tingke/schemas"
 )
 
 // SessionDetail is one session with everything that was found in it.
 type SessionDetail struct {
-	Session  SessionHead  `json:"session"`
-	Turns    []Turn       `json:"turns" doc:"in order"`
-	Mentions []Mention    `json:"mentions"`
-	Hits     []Hit        `json:"hits" doc:"the severest first"`
-	Outcomes []Outcome    `json:"outcomes" doc:"what every rule said, also where it found nothing"`
-	Items    []Item       `json:"scorecard_items"`
-	Rounds   []Round      `json:"rounds" doc:"waits of the customer"`
-	Trail    []TrailLine  `json:"trail" doc:"the way from 100 to the score, line by line; empty without a score"`
-	Orders   []Order      `json:"orders" doc:"of the customer, newest first, at most 20"`
-	Rating   *Rating      `json:"rating"`
-	Agents   []AgentName  `json:"agents" doc:"names of the agents who took part"`
-	Coverage []Covered    `json:"coverage" doc:"what was skipped or mended and why"`
-	Opinions []OpinionRef `json:"opinions" doc:"titles of the opinions mentioned"`
+	Session   SessionHead  `json:"session"`
+	Turns     []Turn       `json:"turns" doc:"in order"`
+	Mentions  []Mention    `json:"mentions"`
+	Hits      []Hit        `json:"hits" doc:"the severest first"`
+	Outcomes  []Outcome    `json:"outcomes" doc:"what every rule said, also where it found nothing"`
+	Items     []Item       `json:"scorecard_items"`
+	Cards     []Scorecard  `json:"scorecards"`
+	Rounds    []Round      `json:"rounds" doc:"waits of the customer"`
+	Trail     []TrailLine  `json:"trail" doc:"the way from 100 to the score, line by line; empty without a score"`
+	FlaggedBy []string     `json:"flagged_by" doc:"why it is flagged; empty where the rules are no longer those of the session"`
+	Orders    []Order      `json:"orders" doc:"of the customer, newest first, at most 20"`
+	Rating    *Rating      `json:"rating"`
+	Agents    []AgentName  `json:"agents" doc:"names of the agents who took part"`
+	Coverage  []Covered    `json:"coverage" doc:"what was skipped or mended and why"`
+	Opinions  []OpinionRef `json:"opinions" doc:"titles of the opinions mentioned"`
 }
 
 // SessionHead is what is known of the session as a whole.
@@ -111,6 +115,11 @@ type Hit struct {
 	Points   float64    `ch:"points" json:"points"`
 	Reason   string     `ch:"reason" json:"reason"`
 	Decision string     `ch:"decision" json:"decision" doc:"last decision, empty while undecided"`
+	State    string     `ch:"state" json:"state" enum:"undecided,confirmed,dismissed,appealed,upheld,overturned"`
+	Conflict bool       `ch:"conflict" json:"conflict" doc:"the last decision had not seen the one before it"`
+	Final    bool       `ch:"final" json:"final" doc:"nothing follows"`
+	Until    *time.Time `ch:"appeal_until" json:"appeal_until" doc:"until when the agent may appeal"`
+	ItemOf   string     `ch:"item" json:"item" doc:"scorecard.item that it counts in instead of the score"`
 	Evidence []Evidence `json:"evidence"`
 	Seqs     []int64    `ch:"seqs" json:"-"`
 	Starts   []uint32   `ch:"starts" json:"-"`
@@ -132,6 +141,16 @@ type Item struct {
 	Max       float64  `ch:"max" json:"max"`
 	Outcome   string   `ch:"outcome" json:"outcome"`
 	Human     bool     `ch:"human" json:"human" doc:"scored by a reviewer"`
+	Final     *float64 `ch:"final_points" json:"final_points" doc:"without the hits that were dismissed or overturned"`
+}
+
+// Scorecard is what a scorecard adds up to.
+type Scorecard struct {
+	ID       string   `ch:"scorecard" json:"scorecard"`
+	Name     string   `ch:"name" json:"name"`
+	Score    *float64 `ch:"score" json:"score" doc:"0..100 by the rules"`
+	Final    *float64 `ch:"final_score" json:"final_score" doc:"without dismissed hits and with the points that people gave"`
+	Unscored uint64   `ch:"unscored" json:"unscored" doc:"items that people are to score and have not"`
 }
 
 // Round is a wait of the customer.
@@ -189,13 +208,13 @@ type OpinionRef struct {
 	Title string `ch:"title" json:"title"`
 }
 
-const headColumns = sessionColumns + `, ended_at, day, source, skill_group, rules_version, model_version, code_version, epoch, run_id, version, topic, partition, offset_min, offset_max,
+const headColumns = sessionColumns + `, ended_at, day, source, skill_group, rules_version, model_version, code_version, epoch, run_id, version, media_url, topic, partition, offset_min, offset_max,
 	duration_ms, first_reply_ms, avg_reply_ms, max_reply_ms, rounds, unanswered, talk_share, silence_ms, overlap_ms, attributes,
 	arrayMap(c -> c.1, coverage) AS coverage_what, arrayMap(c -> c.2, coverage) AS coverage_why, arrayMap(c -> c.3, coverage) AS coverage_count`
 
 const (
 	turnColumns = "seq, position, role, agent_id, at, start_ms, end_ms, text, emotion, polarity, auto, confidence, language"
-	hitColumns  = `hit_id, rule_id, rule_version, agent_id, outcome, severity, points, reason, decision,
+	hitColumns  = `hit_id, rule_id, rule_version, agent_id, outcome, severity, points, reason, decision, state, conflict, final, appeal_until, item,
 		arrayMap(e -> e.1, evidence) AS seqs, arrayMap(e -> e.2, evidence) AS starts, arrayMap(e -> e.3, evidence) AS ends`
 )
 
@@ -229,7 +248,8 @@ func (a *API) session(r *Request) (any, error) {
 	q.all(&d.Mentions, "SELECT mention_id, seq, text, start, end, kind, aspect, valuable, product, polarity, opinion_id, department FROM mentions WHERE session_id = {id:String} ORDER BY seq, start, end", byID)
 	q.all(&d.Hits, "SELECT "+hitColumns+" FROM hits WHERE session_id = {id:String} ORDER BY "+rank+" DESC, points, rule_id, hit_id", byID)
 	q.all(&d.Outcomes, "SELECT rule_id, outcome FROM outcomes WHERE session_id = {id:String} ORDER BY rule_id", byID)
-	q.all(&d.Items, "SELECT scorecard, item, points, max, outcome, human FROM scorecard_items WHERE session_id = {id:String} ORDER BY scorecard, item", byID)
+	q.all(&d.Items, "SELECT scorecard, item, points, max, outcome, human, final_points FROM scorecard_items WHERE session_id = {id:String} ORDER BY scorecard, item", byID)
+	q.all(&d.Cards, "SELECT scorecard, name, score, final_score, unscored FROM scorecards WHERE session_id = {id:String} ORDER BY scorecard", byID)
 	q.all(&d.Rounds, "SELECT agent_id, seq, reply_seq, reply_ms, asked_at, replied_at FROM rounds WHERE session_id = {id:String} ORDER BY seq", byID)
 	q.all(&ratings, "SELECT score, max, comment, at FROM ratings WHERE session_id = {id:String}", byID)
 	q.all(&d.Opinions, `SELECT opinion_id, title FROM opinions WHERE opinion_id IN (SELECT opinion_id FROM mentions WHERE session_id = {id:String} AND opinion_id != '') ORDER BY opinion_id`, byID)
@@ -256,7 +276,65 @@ func (a *API) session(r *Request) (any, error) {
 			h.Evidence = append(h.Evidence, Evidence{h.Seqs[j], h.Starts[j], h.Ends[j]})
 		}
 	}
-	return d, nil
+	return d, a.judge(r.Context(), d)
 }
 
-var _ = http.MethodGet
+// judge adds what only the rules know: names, and how the score came about where they are still those of the session.
+func (a *API) judge(ctx context.Context, d *SessionDetail) error {
+	f := schemas.Findings{Flagged: d.Session.Flagged}
+	if d.Session.Score != nil {
+		f.Score = schemas.Some(*d.Session.Score)
+	}
+	names := map[string]string{}
+	var set *rules.Set
+	if a.Rules != nil {
+		use, err := a.Rules.InUse(ctx)
+		if err != nil {
+			return err
+		}
+		set = use.Set
+		for _, x := range set.Rules() {
+			names[x.ID] = x.Name
+		}
+	}
+	for i := range d.Hits {
+		h := &d.Hits[i]
+		h.Name = names[h.Rule]
+		x := schemas.Hit{HitID: h.ID, RuleID: h.Rule, RuleVersion: h.Version, AgentID: h.Agent, Outcome: h.Outcome, Severity: h.Severity, Points: h.Points, Reason: h.Reason}
+		for _, e := range h.Evidence {
+			x.Evidence = append(x.Evidence, schemas.Evidence{Turn: e.Seq, Start: int(e.Start), End: int(e.End)})
+		}
+		f.Hits = append(f.Hits, x)
+	}
+	for i := range d.Outcomes {
+		d.Outcomes[i].Name = names[d.Outcomes[i].Rule]
+	}
+	if !f.Score.OK {
+		return nil
+	}
+	if set != nil && set.Version() == d.Session.RulesV {
+		trail := set.ScoreTrail(&f)
+		for _, l := range trail.Lines {
+			d.Trail = append(d.Trail, TrailLine{l.RuleID, l.Name, l.Severity, l.HitID, l.Turns, l.Points, l.Note, l.Total})
+		}
+		d.FlaggedBy = trail.FlaggedBy
+		return nil
+	}
+	// Other rules than those in use: what the hits cost, and what else there was.
+	total := 100.0
+	d.Trail = []TrailLine{{Points: 100, Total: total, Note: "every session begins with"}}
+	for _, h := range d.Hits {
+		if h.Points != 0 {
+			total += h.Points
+			line := TrailLine{Rule: h.Rule, Name: h.Name, Severity: h.Severity, Hit: h.ID, Points: h.Points, Total: total}
+			for _, e := range h.Evidence {
+				line.Seqs = append(line.Seqs, e.Seq)
+			}
+			d.Trail = append(d.Trail, line)
+		}
+	}
+	if total != f.Score.V {
+		d.Trail = append(d.Trail, TrailLine{Points: f.Score.V - total, Total: f.Score.V, Note: "by the rules of that time, which are no longer in use"})
+	}
+	return nil
+}

@@ -32,6 +32,11 @@ type SessionRow struct {
 	Severity     string     `ch:"severity" json:"severity" doc:"strongest severity, empty without a hit"`
 	EmotionStart string     `ch:"emotion_start" json:"emotion_start"`
 	EmotionEnd   string     `ch:"emotion_end" json:"emotion_end"`
+	FinalScore   *float64   `ch:"final_score" json:"final_score" doc:"without the hits that were dismissed or overturned"`
+	Reviewed     bool       `ch:"reviewed" json:"reviewed" doc:"nothing is left to review"`
+	Assignee     string     `ch:"assignee" json:"assignee" doc:"who is to review it, empty for nobody"`
+	OpenAppeals  uint32     `ch:"open_appeals" json:"open_appeals"`
+	Conflicts    uint32     `ch:"conflicts" json:"conflicts" doc:"hits whose decisions are in conflict"`
 }
 
 // QueueRow is a session in the review queue.
@@ -44,7 +49,7 @@ type QueueRow struct {
 	Undecided uint64   `json:"undecided" doc:"hits of these without a decision"`
 }
 
-const sessionColumns = "session_id, started_at, state, channel, shop, business, team, agent_ids, agent_name, customer_id, product, turns, score, experience, flagged, severity, emotion_start, emotion_end"
+const sessionColumns = "session_id, started_at, state, channel, shop, business, team, agent_ids, agent_name, customer_id, product, turns, score, experience, flagged, severity, emotion_start, emotion_end, final_score, reviewed, assignee, open_appeals, conflicts"
 
 // started is the start as a number; sessions without one come last.
 const started = "toFloat64(toUnixTimestamp64Milli(assumeNotNull(started_at)))"
@@ -233,7 +238,7 @@ func (a *API) sessionCounts(r *Request) (any, error) {
 	q := a.reads(r.Context())
 	q.one(&totals, "SELECT count() AS sessions, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions FROM sessions WHERE "+where, params(p)...)
 	by := map[string]*[]Count{}
-	for name, column := range map[string]string{"severity": "severity", "shop": "shop", "team": "team", "channel": "channel", "business": "business", "agent": "arrayJoin(agent_ids)"} {
+	for name, column := range map[string]string{"severity": "severity", "assignee": "assignee", "shop": "shop", "team": "team", "channel": "channel", "business": "business", "agent": "arrayJoin(agent_ids)"} {
 		list := new([]Count)
 		by[name] = list
 		q.all(list, fmt.Sprintf("SELECT %s AS value, count() AS sessions FROM sessions WHERE %s GROUP BY value ORDER BY sessions DESC, value LIMIT 50", column, where), params(p)...)

@@ -45,6 +45,11 @@ func (s *components) of(t reflect.Type) map[string]any {
 	case reflect.TypeFor[json.RawMessage]():
 		return map[string]any{}
 	}
+	if strings.HasPrefix(t.Name(), "Opt[") && t.Kind() == reflect.Struct { // a value or null
+		if v, ok := t.FieldByName("V"); ok {
+			return nullable(s.of(v.Type))
+		}
+	}
 	switch t.Kind() {
 	case reflect.Pointer:
 		return nullable(s.of(t.Elem()))

@@ -90,6 +90,9 @@ type Pack struct {
 	source  rules.Source
 }
 
+// YAML reads the text of the pack.
+func (p Pack) YAML() ([]byte, error) { return p.source.YAML() }
+
 // InUse is what a process uses that names no other rules.
 type InUse struct {
 	Set   *rules.Set

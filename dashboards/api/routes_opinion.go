@@ -1,0 +1,471 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/nlp/opinion"
+	"github.com/tingke/tingke/pipeline/opinions"
+	"github.com/tingke/tingke/pipeline/warehouse"
+)
+
+var (
+	opinionKeepers = []access.Role{access.Admin, access.Product}
+	opinionWriters = []access.Role{access.Admin, access.Product, access.Supervisor}
+)
+
+// answerQuotes is how many of the latest mentions the consistency of answers is judged by.
+const answerQuotes = 50
+
+// OpinionDetail is one opinion.
+type OpinionDetail struct {
+	OpinionRow
+	Members []string       `json:"members" doc:"normalised ways to say it; for who is held to teams those heard there, at most 200"`
+	Merged  []string       `json:"merged" doc:"ids that count for it"`
+	Days    []OpinionDay   `json:"days" doc:"all days with a mention"`
+	Quotes  []OpinionQuote `json:"quotes" doc:"the latest 50"`
+	Answers OpinionAnswers `json:"answers"`
+}
+
+// OpinionDay counts an opinion on a day.
+type OpinionDay struct {
+	Day       *time.Time `ch:"day" json:"day"`
+	Mentions  uint64     `ch:"mentions" json:"mentions"`
+	Sessions  uint64     `ch:"sessions" json:"sessions"`
+	Customers uint64     `ch:"customers" json:"customers"`
+}
+
+// OpinionQuote is a mention with what the agent replied.
+type OpinionQuote struct {
+	SessionID string     `ch:"session_id" json:"session_id"`
+	Seq       int64      `ch:"seq" json:"seq"`
+	Text      string     `ch:"text" json:"text"`
+	Day       *time.Time `ch:"day" json:"day"`
+	Shop      string     `ch:"shop" json:"shop"`
+	Customer  string     `ch:"customer_id" json:"customer_id"`
+	Reply     string     `json:"reply" doc:"the agent's turns up to the customer's next one; empty without a reply"`
+	Agent     string     `json:"agent_id" doc:"who replied"`
+}
+
+// OpinionAnswers says whether agents answer an opinion consistently.
+type OpinionAnswers struct {
+	opinions.Answers
+	Agents []AgentAnswers `json:"agents" doc:"each agent's replies against the same answer; only for who sees figures of agents"`
+}
+
+// AgentAnswers are the replies of one agent.
+type AgentAnswers struct {
+	Agent      string  `json:"agent_id"`
+	Replies    int     `json:"replies"`
+	Consistent float64 `json:"consistent" doc:"share like the answer compared with, 0..1"`
+}
+
+// OpinionCustomer is a customer who said it.
+type OpinionCustomer struct {
+	Customer string     `ch:"customer_id" json:"customer_id" doc:"pseudonym"`
+	Mentions uint64     `ch:"n" json:"mentions"`
+	Last     *time.Time `ch:"last_day" json:"last_day"`
+	Session  string     `ch:"last_session" json:"session_id" doc:"the latest session in which it was said"`
+	Shop     string     `ch:"last_shop" json:"shop"`
+}
+
+var opinionID = regexp.MustCompile(`^[0-9a-f]{16}$`)
+
+// findOpinion resolves merges and gives the registry's entry.
+func (a *API) findOpinion(ctx context.Context, id string) (*opinions.Entry, *opinions.State, error) {
+	if !opinionID.MatchString(id) {
+		return nil, nil, NotFound("opinion")
+	}
+	state, _, err := opinions.Load(ctx, a.Warehouse)
+	if err != nil {
+		return nil, nil, err
+	}
+	e, err := state.Find(id)
+	if err != nil {
+		return nil, nil, NotFound("opinion")
+	}
+	return e, state, nil
+}
+
+// opinionRow reads one row. An opinion that nobody of the caller's teams has said is not there for the caller.
+func (a *API) opinionRow(r *Request, id string) (*OpinionRow, error) {
+	rows, err := a.opinionRows(r, r.Filter, "opinion_id = {id:String}", "opinion_id", 1, 0, named("id", id))
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 && r.Filter.Set() { // nobody said it in the period: the head without counts
+		all, err := a.opinionRows(r, r.Filter.Only(), "opinion_id = {id:String}", "opinion_id", 1, 0, named("id", id))
+		if err == nil && len(all) > 0 {
+			all[0].Mentions, all[0].Sessions, all[0].Customers = 0, 0, 0
+		}
+		if rows = all; err != nil {
+			return nil, err
+		}
+	}
+	if len(rows) == 0 {
+		return nil, NotFound("opinion")
+	}
+	return &rows[0], nil
+}
+
+func (a *API) opinion(r *Request) (any, error) {
+	e, state, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	if err != nil {
+		return nil, err
+	}
+	row, err := a.opinionRow(r, e.ID)
+	if err != nil {
+		return nil, err
+	}
+	d := &OpinionDetail{OpinionRow: *row}
+	for id, x := range state.Known {
+		if x.Into == e.ID {
+			d.Merged = append(d.Merged, id)
+		}
+	}
+	slices.Sort(d.Merged)
+	on, p := r.Filter.On("mentions")
+	p = params(p, []any{named("id", e.ID)})
+	q := a.reads(r.Context())
+	q.all(&d.Days, `SELECT day, count() AS mentions, uniqExact(session_id) AS sessions, uniqExact(if(customer_id != '', concat('c', customer_id), concat('s', session_id))) AS customers
+		FROM mentions WHERE opinion_id = {id:String} AND `+on+" GROUP BY day ORDER BY day NULLS LAST", p...)
+	q.run(func(ctx context.Context) (err error) {
+		d.Quotes, err = a.quotes(ctx, r, e.ID, answerQuotes, 0)
+		return err
+	})
+	if r.Scope.All() {
+		d.Members = e.Members
+	} else {
+		var texts []struct {
+			Text string `ch:"text"`
+		}
+		q.all(&texts, "SELECT text FROM mentions WHERE opinion_id = {id:String} AND "+on+" GROUP BY text ORDER BY count() DESC, text LIMIT 200", p...)
+		defer func() {
+			for _, t := range texts {
+				if s := opinion.Normalise(t.Text); !slices.Contains(d.Members, s) {
+					d.Members = append(d.Members, s)
+				}
+			}
+		}()
+	}
+	if err := q.wait(); err != nil {
+		return nil, err
+	}
+	d.Answers = a.answers(d.Quotes, row.Answer, r.Who.Is(quality...))
+	return d, nil
+}
+
+// answers compares the replies with the approved answer, else with each other; nothing where the model is not there.
+func (a *API) answers(quotes []OpinionQuote, approved string, byAgent bool) OpinionAnswers {
+	var out OpinionAnswers
+	if a.OpinionModel == nil {
+		return out
+	}
+	list := make([]opinions.Quote, len(quotes))
+	agents := map[string][]opinions.Quote{}
+	for i, q := range quotes {
+		list[i] = opinions.Quote{Text: q.Text, Reply: q.Reply}
+		if q.Agent != "" {
+			agents[q.Agent] = append(agents[q.Agent], list[i])
+		}
+	}
+	out.Answers = opinions.Consistency(a.OpinionModel, list, approved)
+	if !byAgent || out.Replies < 2 {
+		return out
+	}
+	for id, l := range agents {
+		x := opinions.Consistency(a.OpinionModel, l, out.Against)
+		out.Agents = append(out.Agents, AgentAnswers{id, x.Replies, x.Consistent})
+	}
+	slices.SortFunc(out.Agents, func(x, y AgentAnswers) int {
+		if x.Replies != y.Replies {
+			return y.Replies - x.Replies
+		}
+		return strings.Compare(x.Agent, y.Agent)
+	})
+	return out
+}
+
+// quotes reads mentions of an opinion, the latest first, with the replies.
+func (a *API) quotes(ctx context.Context, r *Request, id string, limit, offset int) ([]OpinionQuote, error) {
+	on, p := r.Filter.On("mentions")
+	var out []OpinionQuote
+	if err := a.Warehouse.Conn().Select(ctx, &out, fmt.Sprintf("SELECT session_id, seq, text, day, shop, customer_id FROM mentions WHERE opinion_id = {id:String} AND %s ORDER BY day DESC NULLS LAST, session_id, seq, start LIMIT %d OFFSET %d", on, limit, offset),
+		params(p, []any{named("id", id)})...); err != nil || len(out) == 0 {
+		return out, err
+	}
+	var ids []string
+	for _, q := range out {
+		ids = append(ids, q.SessionID)
+	}
+	slices.Sort(ids)
+	var turns []struct {
+		ID    string `ch:"session_id"`
+		Seq   int64  `ch:"seq"`
+		Role  string `ch:"role"`
+		Agent string `ch:"agent_id"`
+		Text  string `ch:"text"`
+		Auto  bool   `ch:"auto"`
+	}
+	if err := a.Warehouse.Conn().Select(ctx, &turns, "SELECT session_id, seq, role, agent_id, text, auto FROM turns WHERE session_id IN {ids:Array(String)} ORDER BY session_id, position", named("ids", slices.Compact(ids))); err != nil {
+		return nil, err
+	}
+	for i := range out {
+		q := &out[i]
+		after := false
+		var reply []string
+		for _, t := range turns {
+			switch {
+			case t.ID != q.SessionID:
+			case !after:
+				after = t.Seq == q.Seq
+			case t.Role == "customer" && len(reply) > 0:
+				after = false
+			case t.Role == "agent" && !t.Auto && strings.TrimSpace(t.Text) != "":
+				reply = append(reply, t.Text)
+				if q.Agent == "" {
+					q.Agent = t.Agent
+				}
+			}
+			if !after && len(reply) > 0 {
+				break
+			}
+		}
+		q.Reply = strings.Join(reply, "\n")
+	}
+	return out, nil
+}
+
+func (a *API) opinionQuotes(r *Request) (any, error) {
+	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.opinionRow(r, e.ID); err != nil {
+		return nil, err
+	}
+	return offsetPage(r, func(offset, limit int) ([]OpinionQuote, error) { return a.quotes(r.Context(), r, e.ID, limit, offset) })
+}
+
+func (a *API) opinionCustomers(r *Request) (any, error) {
+	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.opinionRow(r, e.ID); err != nil {
+		return nil, err
+	}
+	on, p := r.Filter.On("mentions")
+	return offsetPage(r, func(offset, limit int) ([]OpinionCustomer, error) {
+		var out []OpinionCustomer
+		return out, a.Warehouse.Conn().Select(r.Context(), &out, fmt.Sprintf(`SELECT customer_id, count() AS n, max(day) AS last_day, argMax(session_id, (ifNull(day, toDate('1970-01-01')), session_id)) AS last_session,
+			argMax(shop, (ifNull(day, toDate('1970-01-01')), session_id)) AS last_shop FROM mentions WHERE customer_id != '' AND opinion_id = {id:String} AND %s GROUP BY customer_id ORDER BY last_day DESC NULLS LAST, customer_id LIMIT %d OFFSET %d`, on, limit, offset),
+			params(p, []any{named("id", e.ID)})...)
+	})
+}
+
+// OpinionChange is what people say of an opinion; what is absent stays as it is.
+type OpinionChange struct {
+	Title      *string `json:"title,omitempty" doc:"wins over any title that the program makes"`
+	Status     *string `json:"status,omitempty" enum:"new,accepted,fixed,declined"`
+	FixedOn    *string `json:"fixed_on,omitempty" doc:"day, with status fixed; today where it is not given"`
+	Owner      *string `json:"owner,omitempty"`
+	Note       *string `json:"note,omitempty"`
+	Answer     *string `json:"answer,omitempty" doc:"approved answer"`
+	Department *string `json:"department,omitempty"`
+}
+
+// maxNote bounds what people write about an opinion, bytes.
+const maxNote = 4000
+
+// Check implements the check of bodies.
+func (c *OpinionChange) Check() error {
+	n := 0
+	for name, v := range map[string]*string{"title": c.Title, "owner": c.Owner, "note": c.Note, "answer": c.Answer, "department": c.Department} {
+		if v == nil {
+			continue
+		}
+		n++
+		if strings.TrimSpace(*v) == "" {
+			return BadValue(name, "is empty; what was set can be changed but not taken away")
+		}
+		if bound := map[string]int{"title": 200, "owner": 100, "department": 100}[name]; len(*v) > maxNote || bound > 0 && len(*v) > bound {
+			return BadValue(name, "is too long")
+		}
+	}
+	if c.Status != nil {
+		n++
+		if !slices.Contains(opinions.Statuses, *c.Status) {
+			return BadValue("status", "is none of %s", strings.Join(opinions.Statuses, ", "))
+		}
+	}
+	if c.FixedOn != nil {
+		n++
+		if c.Status == nil || *c.Status != "fixed" {
+			return BadValue("fixed_on", "goes with status fixed")
+		}
+		if _, err := time.Parse(time.DateOnly, *c.FixedOn); err != nil {
+			return BadValue("fixed_on", "is no day such as 2026-03-31")
+		}
+	}
+	if n == 0 {
+		return &Error{http.StatusBadRequest, "missing", "there is nothing to change", ""}
+	}
+	return nil
+}
+
+func value(s *string) string {
+	if s == nil {
+		return ""
+	}
+	return *s
+}
+
+// keeper runs a change of the registry. What the registry refuses is a conflict; the rest are failures of the store.
+func (a *API) keeper(f func(*opinions.Keeper) error) error {
+	if a.Opinions == nil {
+		return Unavailable("opinions cannot be changed here: this process has no registry")
+	}
+	err := f(a.Opinions)
+	switch {
+	case err == nil, warehouse.ErrorCode(err) != 0, warehouse.IsTransient(err), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return err
+	}
+	return Conflict("%s", err)
+}
+
+func (a *API) changeOpinion(r *Request) (any, error) {
+	c := Body[OpinionChange](r)
+	if r.Who.Role == access.Supervisor && (*c != OpinionChange{Answer: c.Answer}) {
+		return nil, Forbidden("supervisors set the approved answer; the rest is for product managers")
+	}
+	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	if err != nil {
+		return nil, err
+	}
+	if _, err := a.opinionRow(r, e.ID); err != nil {
+		return nil, err
+	}
+	ctx := r.Context()
+	if err := access.Audit(ctx, "change_opinion", e.ID, c); err != nil {
+		return nil, err
+	}
+	if c.Title != nil {
+		if err := a.keeper(func(k *opinions.Keeper) error { return k.Rename(ctx, e.ID, *c.Title, r.Who.User) }); err != nil {
+			return nil, err
+		}
+	}
+	j := opinions.Judgement{Status: value(c.Status), Owner: value(c.Owner), Note: value(c.Note), Answer: value(c.Answer), Department: value(c.Department)}
+	if j.Status == "fixed" {
+		on := parseDay(a.today())
+		if c.FixedOn != nil {
+			on = parseDay(*c.FixedOn)
+		}
+		j.FixedOn = &on
+	}
+	if j != (opinions.Judgement{}) {
+		if err := a.keeper(func(k *opinions.Keeper) error { return k.Judge(ctx, e.ID, j, r.Who.User) }); err != nil {
+			return nil, err
+		}
+	}
+	return a.opinionRow(r, e.ID)
+}
+
+// OpinionMerge names the opinions that are to count for another.
+type OpinionMerge struct {
+	IDs []string `json:"ids"`
+}
+
+// Check implements the check of bodies.
+func (m *OpinionMerge) Check() error {
+	if len(m.IDs) == 0 || len(m.IDs) > 500 {
+		return BadValue("ids", "takes 1 to 500 ids")
+	}
+	for _, id := range m.IDs {
+		if !opinionID.MatchString(id) {
+			return BadValue("ids", "%q is no opinion", clip(id, 40))
+		}
+	}
+	return nil
+}
+
+func (a *API) mergeOpinions(r *Request) (any, error) {
+	m := Body[OpinionMerge](r)
+	e, state, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range m.IDs {
+		if _, err := state.Find(id); err != nil {
+			return nil, BadValue("ids", "%s is no opinion", id)
+		}
+	}
+	if err := access.Audit(r.Context(), "merge_opinions", e.ID, m); err != nil {
+		return nil, err
+	}
+	if err := a.keeper(func(k *opinions.Keeper) error { return k.Merge(r.Context(), e.ID, m.IDs, r.Who.User) }); err != nil {
+		return nil, err
+	}
+	return a.opinionRow(r, e.ID)
+}
+
+// OpinionSplit says which members move to a new opinion.
+type OpinionSplit struct {
+	Members    []string `json:"members,omitempty" doc:"these members"`
+	Containing []string `json:"containing,omitempty" doc:"all members with one of these words"`
+	Title      string   `json:"title,omitempty" doc:"of the new opinion; made from the members where it is not given"`
+}
+
+// Check implements the check of bodies.
+func (s *OpinionSplit) Check() error {
+	if len(s.Members)+len(s.Containing) == 0 {
+		return &Error{http.StatusBadRequest, "missing", "say which members move, or which words they contain", "members"}
+	}
+	if len(s.Members)+len(s.Containing) > 1000 || len(s.Title) > 200 {
+		return BadValue("members", "is too long")
+	}
+	if slices.Contains(s.Containing, "") {
+		return BadValue("containing", "has an empty word")
+	}
+	return nil
+}
+
+func (a *API) splitOpinion(r *Request) (any, error) {
+	s := Body[OpinionSplit](r)
+	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	if err != nil {
+		return nil, err
+	}
+	exact := map[string]bool{}
+	for _, m := range s.Members {
+		exact[opinion.Normalise(m)] = true
+	}
+	pick := func(member string) bool {
+		return exact[member] || slices.ContainsFunc(s.Containing, func(w string) bool { return strings.Contains(member, opinion.Normalise(w)) })
+	}
+	if err := access.Audit(r.Context(), "split_opinion", e.ID, s); err != nil {
+		return nil, err
+	}
+	var id string
+	if err := a.keeper(func(k *opinions.Keeper) (err error) {
+		id, _, err = k.Split(r.Context(), e.ID, pick, strings.TrimSpace(s.Title), r.Who.User)
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	rows, err := a.opinionRows(r, r.Filter, "opinion_id = {id:String}", "opinion_id", 1, 0, named("id", id))
+	if err != nil {
+		return nil, err
+	}
+	if len(rows) == 0 { // nobody of the caller's teams has said it
+		return OpinionRow{ID: id, Title: s.Title}, nil
+	}
+	return rows[0], nil
+}
