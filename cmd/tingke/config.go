@@ -37,6 +37,7 @@ type Config struct {
 	NLP          NLPConfig         `yaml:"nlp"`
 	Opinions     OpinionsConfig    `yaml:"opinions"`
 	Alerts       AlertsConfig      `yaml:"alerts"`
+	Review       ReviewConfig      `yaml:"review"`
 	Departments  map[string]string `yaml:"departments"`
 	Listen       ListenConfig      `yaml:"listen"`
 	Access       AccessConfig      `yaml:"access"`
@@ -247,6 +248,7 @@ func (c *Config) Validate() error {
 	bad(c.Opinions.Founders >= 1, "opinions.founders", "must be at least 1")
 	bad(c.RefreshEvery >= 10*time.Millisecond, "refresh_every", "must be at least 10ms")
 	bad(c.NLP.CacheEntries >= 0, "nlp.cache_entries", "must not be negative")
+	bad(c.Review.AppealDays >= 1 && c.Review.AppealDays <= 365, "review.appeal_days", "%d is not between 1 and 365", c.Review.AppealDays)
 	known := map[string]bool{}
 	for _, a := range schemas.Aspects {
 		known[a] = true

@@ -43,7 +43,11 @@ func (a *app) servePages(ctx context.Context, s *store) error {
 	if err != nil {
 		return &exitError{exitUsage, err}
 	}
-	handler, err := a.newAPI(s, zone)
+	reviews, err := a.newReviews(ctx, s, users)
+	if err != nil {
+		return err
+	}
+	handler, err := a.newAPI(s, zone, func(o *api.Options) { o.Reviews = reviews })
 	if err != nil {
 		return err
 	}
@@ -67,9 +71,13 @@ func (a *app) servePages(ctx context.Context, s *store) error {
 	return server.ServeListener(ctx, listener, site)
 }
 
-// newAPI makes the API over the store.
-func (a *app) newAPI(s *store, zone *time.Location) (http.Handler, error) {
-	return api.New(api.Options{Warehouse: s.Warehouse, Timezone: zone, Log: a.log})
+// newAPI makes the API over the store, with what else its options are to hold.
+func (a *app) newAPI(s *store, zone *time.Location, with ...func(*api.Options)) (http.Handler, error) {
+	o := api.Options{Warehouse: s.Warehouse, Timezone: zone, Log: a.log}
+	for _, f := range with {
+		f(&o)
+	}
+	return api.New(o)
 }
 
 // usersPath is the file of the users.
