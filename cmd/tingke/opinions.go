@@ -56,7 +56,7 @@ func (a *app) opinionsClusterCommand() *cobra.Command {
 		Use:   "cluster --in FILE --out FILE",
 		Short: "Group the texts of a file into opinions",
 		Long: "Reads {\"id\",\"text\"} a line and writes {\"id\",\"opinion_id\",\"title\",\"score\"} a line, in the order of the input; a text that is\n" +
-			"like no other is an opinion of its own. score is the mean similarity with the opinion's texts, 1 for a text that was known.\n" +
+			"like no other is an opinion of its own. score says how much it is like the opinion's texts, 1 for one that was known.\n" +
 			"The ids depend on the set of texts alone: neither on their order nor on --workers.\n\n" +
 			"With --registry the opinions of that file are kept with their ids and titles, texts that fit none of them found new ones, and\n" +
 			"the file is replaced by the grown registry; a file that is not there yet is made. Its form: a header line\n" +
