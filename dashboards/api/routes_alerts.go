@@ -73,8 +73,8 @@ var alertReaders = []access.Role{access.Admin, access.Supervisor, access.Analyst
 // alertQuery are the filters of alerts. They are the columns of the view, not those of sessions: an alert is there before
 // its session is.
 var alertQuery = []Param{
-	{Name: "state", Type: "text", Enum: []string{"stored", "sent", "failed", "acknowledged", "superseded"}, Repeated: true},
-	{Name: "kind", Type: "text", Enum: []string{warehouse.AlertHit, warehouse.AlertWaiting, warehouse.AlertCorrelation}, Repeated: true},
+	{Name: "alert_state", Type: "text", Enum: []string{"stored", "sent", "failed", "acknowledged", "superseded"}, Repeated: true},
+	{Name: "alert_kind", Type: "text", Enum: []string{warehouse.AlertHit, warehouse.AlertWaiting, warehouse.AlertCorrelation}, Repeated: true},
 	{Name: "severity", Type: "text", Enum: []string{"info", "minor", "major", "critical"}, Repeated: true},
 	{Name: "rule", Type: "text", Repeated: true},
 	{Name: "shop", Type: "text", Repeated: true},
@@ -149,7 +149,7 @@ func (a *API) alerts(r *Request) (any, error) {
 		conditions = append(conditions, sql)
 		p = append(p, named...)
 	}
-	for name, column := range map[string]string{"state": "state", "kind": "kind", "severity": "severity", "rule": "rule_id", "shop": "shop", "team": "team", "agent": "agent_id"} {
+	for name, column := range map[string]string{"alert_state": "state", "alert_kind": "kind", "severity": "severity", "rule": "rule_id", "shop": "shop", "team": "team", "agent": "agent_id"} {
 		if list := r.All(name); len(list) > 0 {
 			add("has({f_"+name+":Array(String)}, "+column+")", named("f_"+name, list))
 		}

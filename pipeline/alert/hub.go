@@ -36,9 +36,11 @@ type Hub struct {
 	links Options
 	wake  chan struct{}
 
-	mu    sync.Mutex
-	subs  map[*Subscription]bool
-	ended bool
+	mu      sync.Mutex
+	subs    map[*Subscription]bool
+	running bool
+	ended   bool
+	begun   chan struct{} // closed while the store is followed: what is stored from then on is told
 }
 
 // Message is an alert as it is now.
@@ -72,7 +74,7 @@ func NewHub(o HubOptions) *Hub {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	return &Hub{o: o, links: Options{SessionURL: o.SessionURL, TakeoverURL: o.TakeoverURL}, wake: make(chan struct{}, 1), subs: map[*Subscription]bool{}}
+	return &Hub{o: o, links: Options{SessionURL: o.SessionURL, TakeoverURL: o.TakeoverURL}, wake: make(chan struct{}, 1), subs: map[*Subscription]bool{}, begun: make(chan struct{})}
 }
 
 // Payload is an alert as it is sent.
@@ -103,10 +105,19 @@ func (h *Hub) Subscribe(ctx context.Context, lastID string, allow func(*warehous
 		return nil, ErrFull
 	}
 	h.subs[s] = true
+	begun, running := h.begun, h.running
 	h.mu.Unlock()
 	select {
 	case h.wake <- struct{}{}:
 	default:
+	}
+	if running {
+		select {
+		case <-begun:
+		case <-ctx.Done():
+			s.Close()
+			return nil, ctx.Err()
+		}
 	}
 	micros, err := strconv.ParseInt(lastID, 10, 64)
 	if err != nil {
@@ -179,10 +190,14 @@ func (s *Subscription) endLocked(why error) {
 
 // Run follows the store until ctx is done; then all subscriptions end.
 func (h *Hub) Run(ctx context.Context) {
+	h.mu.Lock()
+	h.running = true
+	h.mu.Unlock()
 	defer func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.ended = true
+		h.follows()
 		for s := range h.subs {
 			s.endLocked(ErrStopped)
 		}
@@ -204,13 +219,17 @@ func (h *Hub) follow(ctx context.Context) {
 	tick := time.NewTicker(h.o.Every)
 	defer tick.Stop()
 	var complained time.Time
-	for ; h.listeners() > 0; h.wait(ctx, tick) {
+	for ; h.listened(); h.wait(ctx, tick) {
 		if ctx.Err() != nil {
 			return
 		}
 		var err error
 		if mark.IsZero() {
-			mark, err = h.o.Store.Clock(ctx)
+			if mark, err = h.begin(ctx, told); err == nil {
+				h.mu.Lock()
+				h.follows()
+				h.mu.Unlock()
+			}
 		} else {
 			var fresh []Message
 			if fresh, err = h.read(ctx, mark.Add(-overlap), maxResume, told); err == nil {
@@ -243,10 +262,47 @@ func (h *Hub) wait(ctx context.Context, tick *time.Ticker) {
 	}
 }
 
-func (h *Hub) listeners() int {
+// begin gives the time from which on changes are told; those shortly before are noted as told.
+func (h *Hub) begin(ctx context.Context, told map[string]time.Time) (mark time.Time, err error) {
+	if mark, err = h.o.Store.Clock(ctx); err != nil {
+		return time.Time{}, err
+	}
+	changes, err := h.o.Store.AlertChanges(ctx, mark.Add(-overlap), maxResume)
+	if err != nil {
+		return time.Time{}, err
+	}
+	for _, c := range changes {
+		if !c.At.After(mark) {
+			told[c.AlertID] = c.At
+		}
+	}
+	return mark, nil
+}
+
+// follows says, under the lock, that whoever waits for the beginning need not any longer.
+func (h *Hub) follows() {
+	select {
+	case <-h.begun:
+	default:
+		close(h.begun)
+	}
+}
+
+// listened says whether anybody listens; where nobody does the next one waits for a new beginning.
+func (h *Hub) listened() bool {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	return len(h.subs)
+	if len(h.subs) > 0 {
+		return true
+	}
+	select {
+	case <-h.begun:
+		if !h.ended {
+			h.begun = make(chan struct{})
+		}
+	default:
+	}
+	return false
 }
 
 func stamp(id string) time.Time {
