@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -47,7 +48,15 @@ func (a *app) servePages(ctx context.Context, s *store) error {
 	if err != nil {
 		return err
 	}
-	handler, err := a.newAPI(s, zone, func(o *api.Options) { o.Reviews = reviews })
+	hub := a.newHub(s)
+	following, stopFollowing := context.WithCancel(ctx)
+	var running sync.WaitGroup
+	running.Go(func() { hub.Run(following) })
+	defer func() {
+		stopFollowing()
+		running.Wait()
+	}()
+	handler, err := a.newAPI(s, zone, func(o *api.Options) { o.Reviews, o.Alerts = reviews, hub })
 	if err != nil {
 		return err
 	}
