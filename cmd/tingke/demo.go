@@ -285,7 +285,7 @@ func (a *app) demoServe(ctx context.Context, s *store, w *worker, registry *prom
 	}
 	pagesErr := a.demoUsers(ctx, s)
 	if pagesErr == nil {
-		pagesErr = a.servePages(ctx, s)
+		pagesErr = a.servePages(ctx, s, &judging{w.analyser, w.opinions})
 	}
 	stop()
 	return errors.Join(pagesErr, waitMetrics())

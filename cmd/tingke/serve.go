@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"time"
@@ -29,13 +28,18 @@ func (a *app) serveCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
-			return a.servePages(c.Context(), s)
+			j, stop, err := a.newJudging(c.Context(), s)
+			if err != nil {
+				return err
+			}
+			defer stop()
+			return a.servePages(c.Context(), s, j)
 		},
 	}
 }
 
 // servePages serves the pages and the API until ctx is done.
-func (a *app) servePages(ctx context.Context, s *store) error {
+func (a *app) servePages(ctx context.Context, s *store, j *judging) error {
 	zone, err := time.LoadLocation(a.config.Timezone)
 	if err != nil {
 		return err
@@ -48,6 +52,10 @@ func (a *app) servePages(ctx context.Context, s *store) error {
 	if err != nil {
 		return err
 	}
+	judge, err := j.options(a, s)
+	if err != nil {
+		return err
+	}
 	hub := a.newHub(s)
 	following, stopFollowing := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -56,10 +64,11 @@ func (a *app) servePages(ctx context.Context, s *store) error {
 		stopFollowing()
 		running.Wait()
 	}()
-	handler, err := a.newAPI(s, zone, func(o *api.Options) { o.Reviews, o.Alerts = reviews, hub })
+	handler, err := a.newAPI(s, zone, func(o *api.Options) { o.Reviews, o.Alerts = reviews, hub }, judge)
 	if err != nil {
 		return err
 	}
+	defer handler.Close()
 	l, c := a.config.Listen, a.config.Access
 	site, err := dashboards.New(dashboards.Options{DB: s.Conn(), Timezone: zone, Log: a.log, API: handler, Access: access.Options{
 		Users: users, Audit: access.NewAuditLog(s), Secure: l.WebSecure, Hosts: l.WebHosts, Proxies: l.WebProxies,
@@ -81,7 +90,7 @@ func (a *app) servePages(ctx context.Context, s *store) error {
 }
 
 // newAPI makes the API over the store, with what else its options are to hold.
-func (a *app) newAPI(s *store, zone *time.Location, with ...func(*api.Options)) (http.Handler, error) {
+func (a *app) newAPI(s *store, zone *time.Location, with ...func(*api.Options)) (*api.API, error) {
 	o := api.Options{Warehouse: s.Warehouse, Timezone: zone, Log: a.log}
 	for _, f := range with {
 		f(&o)
