@@ -10,7 +10,9 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/alexedwards/scs/v2"
@@ -56,7 +58,11 @@ type Gate struct {
 	passwords       *checker
 	addresses, user *limitTable
 	origins         *http.CrossOriginProtection
+	recheck         time.Duration // how often a request that lasts is looked at again
 }
+
+// recheckEvery is how long a stream of events outlives the rights of its reader at most.
+const recheckEvery = 5 * time.Second
 
 // Names of the cookie. The prefix makes browsers refuse one that was set by another host or without https.
 const (
@@ -95,7 +101,7 @@ func New(o Options) (*Gate, error) {
 			http.Error(w, "log in: "+p.Problem, status)
 		}
 	}
-	g := &Gate{Options: o, origins: http.NewCrossOriginProtection(),
+	g := &Gate{Options: o, origins: http.NewCrossOriginProtection(), recheck: recheckEvery,
 		addresses: newLimitTable(addressEvery, addressBurst), user: newLimitTable(userEvery, userBurst)}
 	for _, h := range o.Hosts {
 		if err := g.origins.AddTrustedOrigin("https://" + h); err != nil {
@@ -127,7 +133,8 @@ func (g *Gate) manager(r *http.Request) *scs.SessionManager {
 
 // Middleware lets requests through that bring a log-in session or an API token, with their Identity and the audit log in
 // the context. Others get 401 as JSON below /api/, and the log-in page elsewhere. A request that another web site makes
-// with the cookie is refused. open, which may be nil, says which paths need no log-in; below it there is no Identity.
+// with the cookie is refused. The context of a request that lasts, such as a stream, ends soon after the session, the token
+// or the rights of its user. open, which may be nil, says which paths need no log-in; below it there is no Identity.
 func (g *Gate) Middleware(open func(path string) bool, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		address := g.Address(r)
@@ -162,9 +169,54 @@ func (g *Gate) Middleware(open func(path string) bool, next http.Handler) http.H
 		case id.Role == Agent && id.Sees == SeesOff:
 			g.refuse(w, r, http.StatusForbidden, "agents_off", "agents may not use these pages here (agents_see: off)")
 		default:
-			next.ServeHTTP(w, r.WithContext(WithIdentity(ctx, id)))
+			ctx, cancel := context.WithCancel(WithIdentity(ctx, id))
+			defer cancel()
+			stop := every(g.recheck, func() bool {
+				now, ok := g.again(r, bearer)
+				if !ok || !reflect.DeepEqual(now, id) {
+					cancel()
+					return false
+				}
+				return true
+			})
+			defer stop()
+			next.ServeHTTP(w, r.WithContext(ctx))
 		}
 	})
+}
+
+// again tells whose request it is by now, without counting as use of a session.
+func (g *Gate) again(r *http.Request, bearer bool) (Identity, bool) {
+	if bearer {
+		return g.byToken(r)
+	}
+	_, id, ok := g.bySession(onlyLook(context.Background()), r)
+	return id, ok
+}
+
+// every calls f each so often until it says false or stop is called. A call of f may still run when stop returns.
+func every(d time.Duration, f func() bool) (stop func()) {
+	var mu sync.Mutex
+	var timer *time.Timer
+	over := false
+	mu.Lock()
+	defer mu.Unlock()
+	timer = time.AfterFunc(d, func() {
+		if !f() {
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !over {
+			timer.Reset(d)
+		}
+	})
+	return func() {
+		mu.Lock()
+		defer mu.Unlock()
+		over = true
+		timer.Stop()
+	}
 }
 
 // byToken finds whose API token the request brings.

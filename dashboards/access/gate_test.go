@@ -927,3 +927,62 @@ func TestAuditWithoutALogIsAnError(t *testing.T) {
 		t.Errorf("%+v", log.entries)
 	}
 }
+
+// TestStreamsEndWithTheirRights: a request that lasts ends when its user is disabled, gets another role, logs out, when
+// the token is revoked, or the session is over; and a stream does not keep an idle session alive.
+func TestStreamsEndWithTheirRights(t *testing.T) {
+	li := User{User: "li", Role: Supervisor, Teams: []string{"A"}}
+	token, bearer, err := NewToken("bi", time.Now(), time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	li.Tokens = []Token{token}
+	f := func(what string, byToken bool, change func(w *world)) {
+		t.Helper()
+		w := newWorld(t, nil, li)
+		var mu sync.Mutex // of the clock, which the rechecks read
+		w.gate.Now = func() time.Time { mu.Lock(); defer mu.Unlock(); return w.now }
+		w.gate.store.now = w.gate.Now
+		w.gate.recheck = 5 * time.Millisecond
+		cookie := w.cookie("li")
+		entered, ended := make(chan struct{}), make(chan struct{})
+		h := w.gate.Middleware(nil, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			close(entered)
+			<-r.Context().Done()
+			close(ended)
+		}))
+		ctx, cancel := context.WithCancel(context.Background())
+		defer cancel()
+		r := httptest.NewRequest("GET", "/stream", nil).WithContext(ctx)
+		if byToken {
+			r.Header.Set("Authorization", "Bearer "+bearer)
+		} else {
+			r.Header.Set("Cookie", cookie)
+		}
+		go h.ServeHTTP(httptest.NewRecorder(), r)
+		<-entered
+		select {
+		case <-ended:
+			t.Errorf("%s: ended before", what)
+		case <-time.After(30 * time.Millisecond):
+		}
+		mu.Lock()
+		change(w)
+		mu.Unlock()
+		select {
+		case <-ended:
+		case <-time.After(10 * time.Second):
+			t.Errorf("%s: the stream goes on", what)
+		}
+	}
+	f("disabled", false, func(w *world) { u := li; u.Disabled = true; w.write(u) })
+	f("disabled", true, func(w *world) { u := li; u.Disabled = true; w.write(u) })
+	f("other teams", false, func(w *world) { u := li; u.Teams = []string{"B"}; w.write(u) })
+	f("token revoked", true, func(w *world) { u := li; u.Tokens = nil; w.write(u) })
+	f("idle", false, func(w *world) { w.now = w.now.Add(w.gate.Idle) })
+	f("logged out", false, func(w *world) {
+		w.gate.store.mu.Lock()
+		clear(w.gate.store.sessions)
+		w.gate.store.mu.Unlock()
+	})
+}

@@ -42,7 +42,9 @@ func (s *sessionStore) over(x *storedSession, now time.Time) bool {
 }
 
 // Find gives the data of a session that has not ended and counts as its use.
-func (s *sessionStore) Find(token string) ([]byte, bool, error) {
+func (s *sessionStore) Find(token string) ([]byte, bool, error) { return s.find(token, true) }
+
+func (s *sessionStore) find(token string, use bool) ([]byte, bool, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	x, ok := s.sessions[token]
@@ -54,7 +56,9 @@ func (s *sessionStore) Find(token string) ([]byte, bool, error) {
 		delete(s.sessions, token)
 		return nil, false, nil
 	}
-	x.used = now
+	if use {
+		x.used = now
+	}
 	return x.data, true, nil
 }
 
@@ -111,9 +115,14 @@ func (s *sessionStore) Delete(token string) error {
 	return nil
 }
 
-// FindCtx is Find.
-func (s *sessionStore) FindCtx(_ context.Context, token string) ([]byte, bool, error) {
-	return s.Find(token)
+type lookKey struct{}
+
+// onlyLook is ctx whose look-ups do not count as use of a session.
+func onlyLook(ctx context.Context) context.Context { return context.WithValue(ctx, lookKey{}, true) }
+
+// FindCtx is Find, without the use where ctx is onlyLook's.
+func (s *sessionStore) FindCtx(ctx context.Context, token string) ([]byte, bool, error) {
+	return s.find(token, ctx.Value(lookKey{}) == nil)
 }
 
 // DeleteCtx is Delete.
