@@ -56,6 +56,10 @@ func (a *app) servePages(ctx context.Context, s *store, j *judging) error {
 	if err != nil {
 		return err
 	}
+	uploads, err := a.uploads(ctx, s, j.analyser.InUse)
+	if err != nil {
+		return err
+	}
 	hub := a.newHub(s)
 	following, stopFollowing := context.WithCancel(ctx)
 	var running sync.WaitGroup
@@ -64,7 +68,7 @@ func (a *app) servePages(ctx context.Context, s *store, j *judging) error {
 		stopFollowing()
 		running.Wait()
 	}()
-	handler, err := a.newAPI(s, zone, func(o *api.Options) { o.Reviews, o.Alerts = reviews, hub }, judge)
+	handler, err := a.newAPI(s, zone, func(o *api.Options) { o.Reviews, o.Alerts, o.Uploads = reviews, hub, uploads }, judge)
 	if err != nil {
 		return err
 	}
