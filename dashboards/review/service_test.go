@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/nlp/mask"
 	"github.com/tingke/tingke/pipeline/warehouse"
@@ -381,6 +383,39 @@ func TestTwoServers(t *testing.T) {
 	d.expect("confirmed", lead2, Action{HitID: "ah1", Action: Confirm})
 	if _, err := nextID("ffffffff-ffff-7fff-bfff-ffffffffffff"); err == nil {
 		t.Error("an id after the last")
+	}
+}
+
+// TestServersAtOnce has several servers decide on the same sessions at the same time: nothing is lost, and the states that
+// the views read are those of all events.
+func TestServersAtOnce(t *testing.T) {
+	d := newDesk(t)
+	ctx := context.Background()
+	var group errgroup.Group
+	people := []access.Identity{root, lead, lead2, {User: "lead3", Role: access.Supervisor}}
+	for _, who := range people {
+		group.Go(func() error {
+			for i := range 6 {
+				a := Action{SessionID: []string{"a", "b"}[i%2], Action: []string{Confirm, Dismiss, Note}[i%3], Note: "并发"}
+				a.HitID = a.SessionID + []string{"h1", "h2"}[i/2%2]
+				_, err := d.Do(ctx, who, a)
+				var refused *Error
+				if err != nil && !errors.As(err, &refused) {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := group.Wait(); err != nil {
+		t.Fatal(err)
+	}
+	n, folded := one[uint64](t, d.w, "SELECT count() FROM reviews WHERE action != 'note'"), one[uint64](t, d.w, "SELECT sum(version) FROM review_states FINAL")
+	if n != folded || n < 8 {
+		t.Errorf("%d events, %d in the states", n, folded)
+	}
+	if n := one[uint64](t, d.w, "SELECT count() FROM (SELECT session_id, arraySort(hit_states) FROM review_folds EXCEPT SELECT session_id, arraySort(hit_states) FROM review_states FINAL)"); n != 0 {
+		t.Errorf("%d states are not the fold", n)
 	}
 }
 
