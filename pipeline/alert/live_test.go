@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -71,10 +72,20 @@ func TestContiguousPrefixes(t *testing.T) {
 		settle()
 		wantRules(t, store, "rude:s2", "rude:s3", "rude:s4", "sorry:s1")
 
+		// A turn that comes after its gap was given up, and one that is corrected, have the session evaluated anew.
+		m.send(turn("g", 1, "customer", "在吗", at), turn("g", 3, "agent", "好", at))
+		time.Sleep(3 * time.Second)
+		m.send(turn("g", 2, "agent", "催", at))
+		settle()
+		wantRules(t, store, "rude:s2", "rude:s3", "rude:s4", "sorry:s1", "each:s2")
+		m.send(strings.Replace(turn("g", 1, "agent", "催", at), `"seq"`, `"revision":1,"seq"`, 1))
+		settle()
+		wantRules(t, store, "rude:s2", "rude:s3", "rude:s4", "sorry:s1", "each:s1", "each:s2")
+
 		// A light rule does not alert, an ended session is left to its analysis.
 		m.send(turn("f", 1, "agent", "哦", at), end("f", at), turn("f", 2, "agent", "滚", at))
 		settle()
-		wantRules(t, store, "rude:s2", "rude:s3", "rude:s4", "sorry:s1")
+		wantRules(t, store, "rude:s2", "rude:s3", "rude:s4", "sorry:s1", "each:s1", "each:s2")
 	})
 }
 
