@@ -116,7 +116,7 @@ type ReviewAction struct {
 	Action string   `json:"action" enum:"confirm,dismiss,appeal,uphold,overturn,score,done,reopen,note"`
 	HitID  string   `json:"hit_id,omitempty" doc:"of confirm, dismiss, appeal, uphold, overturn; may be given with note"`
 	Note   string   `json:"note,omitempty" doc:"remark, at most 4000 bytes; an appeal needs it; personal data in it is masked"`
-	Seen   string   `json:"seen,omitempty" doc:"last_event of the review that was shown"`
+	Seen   string   `json:"seen,omitempty" doc:"last_event of the review that was shown; without it a decision counts as made without having seen any other, and is in conflict where there is one"`
 	Final  bool     `json:"final,omitempty" doc:"uphold: no second appeal"`
 	Item   string   `json:"item,omitempty" doc:"score: scorecard.item"`
 	Points *float64 `json:"points,omitempty" doc:"score: 0 up to the item's max; null takes the points back"`
