@@ -870,6 +870,10 @@ func TestAuditLogJoinsRequests(t *testing.T) {
 		}
 		time.Sleep(time.Millisecond)
 	}
+	time.Sleep(3 * auditEvery)
+	if len(slow.began) > 0 {
+		t.Error("two inserts run at once")
+	}
 	slow.release <- struct{}{}
 	<-slow.began
 	slow.release <- struct{}{}

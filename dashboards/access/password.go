@@ -160,11 +160,13 @@ func (c *checker) check(ctx context.Context, h *passwordHash, password string) (
 	case <-ctx.Done():
 		return false, ctx.Err()
 	}
-	c.checked.Add(1)
-	if h == nil {
-		return c.unknown.matches(password) && false, nil
+	hash := h
+	if hash == nil {
+		hash = c.unknown
 	}
-	return h.matches(password), nil
+	ok := hash.matches(password)
+	c.checked.Add(1)
+	return ok && h != nil, nil
 }
 
 // clip shortens a text to n characters, for messages.
