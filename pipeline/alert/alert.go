@@ -141,6 +141,7 @@ type Manager struct {
 	decided chan []candidate
 	results chan result
 	resets  atomic.Int64
+	since   atomic.Int64 // when the partitions of now were taken over, unix nanoseconds
 
 	missing sync.Mutex
 	missed  map[string]bool
@@ -185,6 +186,7 @@ func New(o Options) (*Manager, error) {
 	if m.metrics, err = newMetrics(o.Registerer); err != nil {
 		return nil, err
 	}
+	m.since.Store(time.Now().UnixNano())
 	for _, t := range o.Targets {
 		m.lanes = append(m.lanes, newLane(t, m))
 	}
@@ -259,9 +261,26 @@ func (m *Manager) wants(r rules.RuleInfo) bool {
 // candidate is an alert that is not known to be new.
 type candidate struct {
 	warehouse.Alert
+	// ours says that the session began here: nobody else can have decided anything about it.
+	ours bool
 	// answered is, of a hit about a late reply, the key of the customer's turn that waited for it.
 	answered string
 	arrived  time.Time // of the message that brought it
+}
+
+// foreign is how far the clocks of those who send turns may be ahead of this one.
+const foreign = time.Minute
+
+// ours says whether all of a session happened since this process has its partition: what is stored of its alerts, this
+// process has stored.
+func (m *Manager) ours(turns []assemble.Turn) bool {
+	since := time.Unix(0, m.since.Load()).Add(foreign)
+	for i := range turns {
+		if !turns[i].At.After(since) {
+			return false
+		}
+	}
+	return len(turns) > 0
 }
 
 // ID is the identity of an alert: 16 hex digits of a hash over session, rule and the key of the first turn it rests on

@@ -24,6 +24,7 @@ type memStore struct {
 	mu      sync.Mutex
 	rows    map[string]warehouse.Alert
 	written int // rows inserted, repeated ones too
+	asked   int // calls of AlertMarks
 	events  []warehouse.AlertEvent
 	by      map[string][]string // alerts of a session
 	states  map[string]*assemble.State
@@ -78,6 +79,7 @@ func (s *memStore) superseded(id string) bool {
 func (s *memStore) AlertMarks(_ context.Context, ids []string) (map[string][]warehouse.AlertMark, error) {
 	err := s.enter()
 	defer s.mu.Unlock()
+	s.asked++
 	out := map[string][]warehouse.AlertMark{}
 	for _, id := range ids {
 		for _, alertID := range s.by[id] {

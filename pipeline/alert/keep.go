@@ -38,6 +38,7 @@ func (b *marks) add(k *mark) {
 type book struct {
 	sessions map[string]*marks
 	order    *list.List
+	forgot   bool // some were put out of it: what it does not have may be stored
 }
 
 func newBook() *book { return &book{sessions: map[string]*marks{}, order: list.New()} }
@@ -69,6 +70,7 @@ func (b *book) forget(id string) {
 
 func (b *book) bound() {
 	for len(b.sessions) > maxBook {
+		b.forgot = true
 		b.forget(b.order.Front().Value.(*marks).session)
 	}
 }
@@ -76,6 +78,7 @@ func (b *book) bound() {
 // closed is a session that has ended, as far as its alerts are compared with it.
 type closed struct {
 	session string
+	ours    bool            // as of a candidate
 	hits    map[string]bool // by hit id
 	// waits says of the keys of customers' turns, by rule, that their wait ended in a hit of the rule, or never ended.
 	waits func(rule, key string) bool
@@ -95,9 +98,15 @@ func (m *Manager) Analysed(ctx context.Context, sessions []stream.Watched) error
 		if slices.ContainsFunc(a.Coverage, func(n schemas.CoverageNote) bool { return n.What == "analysis" }) {
 			continue // it says nothing of what it would have found
 		}
+		n := len(out)
 		out = m.fromAnalysis(in, a, now, out)
+		for ours := len(out) > n && m.ours(sessions[i].State.Turns); n < len(out); n++ {
+			out[n].ours = ours
+		}
 		if a.Closed && !sessions[i].Whole {
-			over = append(over, closedOf(a))
+			c := closedOf(a)
+			c.ours = m.ours(sessions[i].State.Turns)
+			over = append(over, c)
 		}
 	}
 	if len(out) == 0 && len(over) == 0 {
@@ -250,9 +259,11 @@ func (m *Manager) keep(ctx context.Context, list []candidate, ended []closed) (e
 	for i := range list {
 		c := &list[i]
 		b := m.book.get(c.SessionID)
-		if b == nil { // whole and too old: the store is not asked
+		if b == nil { // the store was not asked
 			b = m.book.put(c.SessionID, nil)
-			defer m.book.forget(c.SessionID)
+			if !c.ours {
+				defer m.book.forget(c.SessionID)
+			}
 		}
 		used = append(used, c.SessionID)
 		if k := b.byID[c.AlertID]; k != nil {
@@ -301,22 +312,22 @@ func (m *Manager) keep(ctx context.Context, list []candidate, ended []closed) (e
 	return nil
 }
 
-// recall reads the alerts of sessions that the book does not have. Those of sessions whose alerts are all too old to be
+// recall reads the alerts of sessions that the book does not have and that others can have decided about. Those of sessions whose alerts are all too old to be
 // sent are not needed: storing one again changes nothing.
 func (m *Manager) recall(ctx context.Context, list []candidate, ended []closed, now time.Time) error {
 	var ids []string
-	ask := func(id string) {
-		if m.book.sessions[id] == nil && !slices.Contains(ids[max(0, len(ids)-8):], id) {
+	ask := func(id string, ours bool) {
+		if m.book.sessions[id] == nil && (!ours || m.book.forgot) && !slices.Contains(ids[max(0, len(ids)-8):], id) {
 			ids = append(ids, id)
 		}
 	}
 	for i := range list {
 		if now.Sub(list[i].At) <= m.o.MaxAge {
-			ask(list[i].SessionID)
+			ask(list[i].SessionID, list[i].ours)
 		}
 	}
 	for i := range ended {
-		ask(ended[i].session)
+		ask(ended[i].session, ended[i].ours)
 	}
 	if len(ids) == 0 {
 		return nil

@@ -241,3 +241,38 @@ func TestRulesChangeWhileSessionsGoOn(t *testing.T) {
 		wantRules(t, store, "each:s1", "each:s2")
 	})
 }
+
+// TestTheStoreIsAskedOnlyWhereOthersMayHaveDecided: a session of which all happened since this process has the partition
+// costs one insert.
+func TestTheStoreIsAskedOnlyWhereOthersMayHaveDecided(t *testing.T) {
+	bubble(t, func(t *testing.T, store *memStore) {
+		m := start(t, Options{Store: store})
+		defer m.stop()
+		ask := func(want int, do func()) {
+			t.Helper()
+			before := store.asked
+			do()
+			settle()
+			if n := store.asked - before; n != want {
+				t.Errorf("the store was asked %d times, want %d", n, want)
+			}
+		}
+		rude := func(id string) string { return turn(id, 1, "agent", "滚再见", time.Now()) }
+		write := func(id string, line string) {
+			if err := m.write(false, line, end(id, time.Now())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		ask(1, func() { m.send(rude("a")) }) // it may have come to another worker a moment ago
+		time.Sleep(foreign + time.Second)
+		line := rude("b")
+		ask(0, func() { m.send(line) })
+		ask(0, func() { write("b", line) })
+		old := turn("c", 1, "agent", "滚再见", time.Now().Add(-2*foreign))
+		ask(1, func() { m.send(old) })
+		ask(0, func() { write("c", old) }) // known by now
+		m.Reset()
+		ask(1, func() { m.send(rude("d")) })
+		wantRules(t, store, "rude:s1", "rude:s1", "rude:s1", "rude:s1")
+	})
+}

@@ -49,6 +49,7 @@ func (m *Manager) Dropped(sessionID string) { m.push(event{kind: dropped, id: se
 // Reset implements stream.Watcher.
 func (m *Manager) Reset() {
 	m.resets.Add(1)
+	m.since.Store(time.Now().UnixNano())
 	m.push(event{kind: wakeUp})
 }
 
@@ -452,7 +453,7 @@ func (l *live) contiguous(t *assemble.Turn) bool {
 // hit makes an alert of what a rule found.
 func (d *decider) hit(l *live, h *schemas.Hit, now time.Time) {
 	info, _ := l.in.choice.Rule(h.RuleID)
-	c := candidate{Alert: draft(d.meta(l), d.agent(l), h, info), arrived: l.arrived}
+	c := candidate{Alert: draft(d.meta(l), d.agent(l), h, info), arrived: l.arrived, ours: d.m.ours(l.state.Turns)}
 	var turn *schemas.TranscriptTurn
 	if len(h.Evidence) > 0 {
 		turn = l.stream.Turn(h.Evidence[0].Turn)
@@ -490,7 +491,7 @@ func (d *decider) waits(l *live, now time.Time) {
 			continue
 		}
 		info, _ := l.in.choice.Rule(limit.RuleID)
-		c := candidate{Alert: draft(d.meta(l), d.agent(l), &h, info), arrived: now}
+		c := candidate{Alert: draft(d.meta(l), d.agent(l), &h, info), arrived: now, ours: d.m.ours(l.state.Turns)}
 		rest(&c.Alert, &asked, now)
 		c.Kind, c.HitID, c.At = warehouse.AlertWaiting, "", asked.At.Add(limit.After)
 		d.out = append(d.out, c)

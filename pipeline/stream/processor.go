@@ -108,6 +108,7 @@ func (p *processor) run(genCtx context.Context) {
 	if !p.begin(ctx) {
 		return
 	}
+	p.w.o.Watcher.Reset()
 	var wg sync.WaitGroup
 	for _, r := range p.readers {
 		wg.Go(func() { r.run(ctx) })

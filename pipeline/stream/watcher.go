@@ -18,7 +18,7 @@ type Watcher interface {
 	Analysed(ctx context.Context, sessions []Watched) error
 	// Dropped says that a session has left the memory of the worker; it may come back with its next message.
 	Dropped(sessionID string)
-	// Reset says that all sessions have: others have the partitions now.
+	// Reset says that all sessions have: others have the partitions now, or had them until now.
 	Reset()
 }
 
