@@ -153,7 +153,7 @@ func (j *Job) describe(ctx context.Context) error {
 		j.title += " " + from + Words{" 至 ", " to "}[lang] + to
 	}
 	j.about = []string{j.filterLine()}
-	made := fmt.Sprintf(Words{"导出时间 %s（%s）", "Exported at %s (%s)"}[lang], j.e.o.Now().In(j.e.o.Timezone).Format("2006-01-02 15:04"), j.e.o.Timezone)
+	made := fmt.Sprintf(Words{"导出时间 %s（时区 %s）", "Exported at %s (time zone %s)"}[lang], j.e.o.Now().In(j.e.o.Timezone).Format("2006-01-02 15:04"), j.e.o.Timezone)
 	if j.r.By != "" {
 		made += Words{"，导出人 ", " by "}[lang] + j.r.By
 	}

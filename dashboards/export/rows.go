@@ -66,7 +66,7 @@ var hitsData = &Dataset{
 	Columns: []Column{
 		colSession, colDay, colShop, colTeam,
 		{Name: "agent_id", Type: Name, Title: Words{"客服账号", "Agent"}, Note: Words{"命中所属的客服", "Agent whom it belongs to"}, Width: 12},
-		{Name: "rule_id", Type: Label, Labels: "rule", Title: Words{"规则", "Rule"}, Note: Words{"命中的规则", "Rule"}, Width: 18},
+		{Name: "rule_id", Type: Label, Labels: "rule", Title: Words{"规则", "Rule"}, Note: Words{"命中的规则", "Rule"}, Width: 24},
 		{Name: "severity", Type: Label, Labels: "severity", Title: Words{"严重程度", "Severity"}, Note: Words{"规则的严重程度", "Severity of the rule"}},
 		{Name: "outcome", Type: Label, Labels: "outcome", Title: Words{"结果", "Outcome"}, Note: Words{"规则的结果", "Outcome of the rule"}},
 		{Name: "points", Type: Number, Unit: Words{"分", ""}, Title: Words{"扣分", "Points"}, Note: Words{"计入质检分的分值，负数为扣分", "Points added to the score"}},

@@ -40,6 +40,7 @@ type xlsxSink struct {
 	links int
 	cut   int // cells that were shortened
 	lost  int // links that were left out
+	lines int // of the row that is being written
 	cells []any
 }
 
@@ -320,7 +321,7 @@ func (s *xlsxSink) row(values []Value) error {
 	}
 	s.at++
 	s.sheets[len(s.sheets)-1].rows++
-	s.cells = s.cells[:0]
+	s.cells, s.lines = s.cells[:0], 1
 	for _, i := range s.h.columns {
 		v, err := s.value(i, values)
 		if err != nil {
@@ -332,10 +333,34 @@ func (s *xlsxSink) row(values []Value) error {
 	if err != nil {
 		return err
 	}
-	if err := s.sw.SetRow(at, s.cells); err != nil {
+	var height []excelize.RowOpts
+	if s.lines > 1 { // programs do not agree on who works out the height of a row
+		height = []excelize.RowOpts{{Height: 3 + 13.5*float64(s.lines)}}
+	}
+	if err := s.sw.SetRow(at, s.cells, height...); err != nil {
 		return fmt.Errorf("cannot write row %d: %w", s.at, err)
 	}
 	return nil
+}
+
+// mostLines bounds the height of a row; what is longer can still be read in the cell.
+const mostLines = 12
+
+// linesOf guesses how many lines a text takes in a cell of a width in characters, of which a Chinese one takes two.
+func linesOf(text string, width float64) int {
+	lines := 0
+	for _, l := range strings.Split(text, "\n") {
+		units := 0.0
+		for _, r := range l {
+			if units++; r >= 0x1100 {
+				units += .9
+			}
+		}
+		if lines += max(1, int(math.Ceil(units/(width-1)))); lines >= mostLines {
+			return mostLines
+		}
+	}
+	return lines
 }
 
 // value makes the cell of a column.
@@ -345,7 +370,7 @@ func (s *xlsxSink) value(i int, values []Value) (any, error) {
 	if c.Format != "" {
 		look.format = c.Format
 	}
-	if c.Type == Bool || c.Type == Label && !c.Wrap {
+	if c.Type == Bool || c.Type == Day || c.Type == Time || c.Type == Label && !c.Wrap {
 		look.kind = "center"
 	}
 	var x any
@@ -357,6 +382,9 @@ func (s *xlsxSink) value(i int, values []Value) (any, error) {
 		if text != "" {
 			x = text
 			look.guarded = risky(text)
+			if c.Wrap {
+				s.lines = max(s.lines, linesOf(text, s.width(c)))
+			}
 			if s.linked(c, values, v.Text) {
 				look.kind = "link"
 			}
