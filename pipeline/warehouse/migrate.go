@@ -37,7 +37,7 @@ COMMENT 'Who migrates now'`
 const lockLease = time.Minute
 
 // fsyncTables have the settings that {{fsync}} stands for.
-var fsyncTables = []string{"transcripts", "analyses", "order_rows", "rating_rows", "dead_letter_rows", "lost_range_rows", "forgotten"}
+var fsyncTables = []string{"transcripts", "analyses", "order_rows", "rating_rows", "dead_letter_rows", "lost_range_rows", "forgotten", "review_events"}
 
 // Migrate brings the schema to this program's version and applies the configured timezone and fsync. It is safe to
 // call at each start and from several processes at once. A migration whose file was changed after it was applied is

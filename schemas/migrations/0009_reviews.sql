@@ -15,6 +15,9 @@ ALTER TABLE review_events ADD COLUMN IF NOT EXISTS due Nullable(DateTime64(3, 'U
 ALTER TABLE review_events ADD COLUMN IF NOT EXISTS assignee String COMMENT 'assign: who is to review the session, empty for nobody' AFTER due;
 ALTER TABLE review_events ADD COLUMN IF NOT EXISTS method String COMMENT 'assign: hand, ratio or round_robin' AFTER assignee;
 
+-- A decision is a person's work: it survives a power loss where the configuration asks for that.
+ALTER TABLE review_events MODIFY SETTING fsync_after_insert = {{fsync}}, fsync_part_directory = {{fsync}};
+
 -- What the events of a session come to, so that a page need not fold them: a copy of the view review_folds, made after each
 -- append from what is in the table then. Of two writers at least the later one sees the events of both, and has counted more.
 CREATE TABLE IF NOT EXISTS review_states (
