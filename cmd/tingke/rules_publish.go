@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/pipeline/rulestore"
 )
 
@@ -83,7 +84,13 @@ func (a *app) publishing(c *cobra.Command, do func(*rulestore.Store) (*rulestore
 		if err != nil {
 			return nil, err
 		}
-		return do(packs)
+		p, err := do(packs)
+		if err == nil && !p.Unchanged {
+			if err := a.audit(c.Context(), s, access.ActionPublish, p.Pack+" "+p.Version, map[string]any{"command": c.CommandPath(), "withdrawn": p.Withdrawn, "replaces": p.Replaces}); err != nil {
+				return nil, findingsf("%s %s is published, but that is not in the audit log: %w", p.Pack, p.Version, err)
+			}
+		}
+		return p, err
 	}()
 	if err := errors.Join(err, s.Close()); err != nil {
 		var failed rulestore.FailedTests

@@ -347,15 +347,20 @@ func (a *app) auditUser(ctx context.Context, what string, u access.User) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Close()) }()
-	detail, err := json.Marshal(map[string]any{"what": what, "role": u.Role, "teams": u.Teams, "disabled": u.Disabled})
+	return a.audit(ctx, s, access.ActionUser, u.User, map[string]any{"what": what, "role": u.Role, "teams": u.Teams, "disabled": u.Disabled})
+}
+
+// audit writes to the audit log what a command did; the actor is the user of the system who ran it.
+func (a *app) audit(ctx context.Context, s *store, action, object string, detail map[string]any) error {
+	b, err := json.Marshal(detail)
 	if err != nil {
 		return err
 	}
-	actor := "tingke user"
+	actor := "tingke"
 	if me, err := user.Current(); err == nil {
 		actor += " by " + me.Username
 	}
-	return s.AppendAudit(ctx, warehouse.AuditEntry{Actor: actor, Action: access.ActionUser, Object: u.User, Detail: string(detail)})
+	return s.AppendAudit(ctx, warehouse.AuditEntry{Actor: actor, Action: action, Object: object, Detail: string(b)})
 }
 
 // newPassword gives u a password: made, asked for, or the line of standard input. The result is the one that was made.
