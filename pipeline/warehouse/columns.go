@@ -226,6 +226,7 @@ func analysisInserter(codeVersion string) *inserter[schemas.Analysis] {
 	array(in, "round_first", rounds, func(r *R) bool { return r.First })
 
 	findingColumns(in)
+	addKPIColumns(in)
 	return in
 }
 

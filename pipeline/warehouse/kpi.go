@@ -107,10 +107,6 @@ func (q *KPIQuery) params() ([]any, error) {
 	if q.From.IsZero() || q.To.IsZero() || q.AsOf.IsZero() {
 		return nil, errors.New("figures need the days from, to and as_of")
 	}
-	profile := q.Profile
-	if profile == "" {
-		profile = KPIProfileNames[0]
-	}
 	pool := uint8(0)
 	if q.Pool {
 		pool = 1
@@ -119,14 +115,12 @@ func (q *KPIQuery) params() ([]any, error) {
 		return append([]string{}, values...)
 	}
 	return []any{
-		clickhouse.Named("by", string(q.By)), clickhouse.Named("profile", profile), clickhouse.Named("pool", fmt.Sprint(pool)),
+		clickhouse.Named("by", string(q.By)), clickhouse.Named("pool", fmt.Sprint(pool)),
 		clickhouse.Named("from", q.From.Format(time.DateOnly)), clickhouse.Named("to", q.To.Format(time.DateOnly)), clickhouse.Named("as_of", q.AsOf.Format(time.DateOnly)),
 		clickhouse.Named("agents", list(q.Agents)), clickhouse.Named("teams", list(q.Teams)), clickhouse.Named("shops", list(q.Shops)),
 		clickhouse.Named("channels", list(q.Channels)), clickhouse.Named("businesses", list(q.Businesses)),
 	}, nil
 }
-
-const kpiNarrowed = "agents = {agents:Array(String)}, teams = {teams:Array(String)}, shops = {shops:Array(String)}, channels = {channels:Array(String)}, businesses = {businesses:Array(String)}"
 
 // KPI gives the figures, ordered by agent, team, shop, channel, source and day. A row is there where there is any fact.
 // A profile that is not known is an error that IsUnknownProfile recognises.
@@ -135,10 +129,12 @@ func (w *Warehouse) KPI(ctx context.Context, q KPIQuery) ([]KPIRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	sql, err := w.kpiSQL(ctx, "kpi_rows", q.Profile)
+	if err != nil {
+		return nil, err
+	}
 	var out []KPIRow
-	sql := "SELECT * FROM kpi_rows(profile = {profile:String}, from = {from:Date}, to = {to:Date}, as_of = {as_of:Date}, by = {by:String}, pool = {pool:UInt8}, " + kpiNarrowed + ") " +
-		"ORDER BY agent_id, team, shop, channel, source, day"
-	if err := w.conn.Select(ctx, &out, sql, params...); err != nil {
+	if err := w.conn.Select(ctx, &out, "SELECT * FROM ("+sql+") ORDER BY agent_id, team, shop, channel, source, day", params...); err != nil {
 		return nil, fmt.Errorf("cannot read the figures by %s: %w", q.By, err)
 	}
 	return out, nil
@@ -156,10 +152,14 @@ func (w *Warehouse) KPISessions(ctx context.Context, q KPIQuery, figure string, 
 	if !slices.Contains(KPIFigures, figure) {
 		return nil, fmt.Errorf("no figure %q: take one of %s", figure, strings.Join(KPIFigures, ", "))
 	}
+	sql, err := w.kpiSQL(ctx, "kpi_sessions", q.Profile)
+	if err != nil {
+		return nil, err
+	}
 	params = append(params, clickhouse.Named("figure", figure))
 	var out []KPISession
-	sql := "SELECT * FROM kpi_sessions(profile = {profile:String}, from = {from:Date}, to = {to:Date}, by = {by:String}, figure = {figure:String}, " + kpiNarrowed + ") " +
-		fmt.Sprintf("ORDER BY bottom - top DESC, value DESC, day, session_id, object, agent_id, team, shop LIMIT %d OFFSET %d", max(0, limit), max(0, offset))
+	sql = "SELECT * FROM (" + sql + ") " +
+		fmt.Sprintf("ORDER BY toInt64(bottom) - toInt64(top) DESC, value DESC, day, session_id, object, agent_id, team, shop LIMIT %d OFFSET %d", max(0, limit), max(0, offset))
 	if err := w.conn.Select(ctx, &out, sql, params...); err != nil {
 		return nil, fmt.Errorf("cannot read the sessions behind %s: %w", figure, err)
 	}

@@ -111,8 +111,8 @@ func TestKPIQueries(t *testing.T) {
 	g("order_rate", "as2 0/2 as1 1/1 ", 1./3) // rounds; the figure counts customers
 	g("conversion", "as2 0/2 as1 1/1 ", 1./3)
 	g("sales", "as1ao1 1/1 ", li.Sales.InexactFloat64())
-	g("item_price", "as1ao1 1/1 ", 90)
-	g("answer_ratio", "as2 1/3 as1 1/2 ", 2./5) // valid replies among all turns that count
+	g("item_price", "as1ao1 2/2 ", *li.ItemPrice)
+	g("answer_ratio", "as2 1/2 as1 1/1 ", *li.AnswerRatio)
 	g("csat", "as1 1/1 ", *li.CSAT)
 	g("invite_rate", "as1 0/1 as2 1/1 ", *li.InviteRate)
 	g("score", "as2 1/1 as1 1/1 ", *li.Score)
@@ -120,7 +120,7 @@ func TestKPIQueries(t *testing.T) {
 	if *li.ItemPrice != 45 || *li.AppealRate != 1 || *li.AppealWonRate != 1 || !li.IsFinal {
 		t.Errorf("figures of li: %+v", li)
 	}
-	if list, err := w.KPISessions(ctx, q, "appeal_rate", 10, 0); err != nil || len(list) != 1 || list[0].Object == "" || list[0].Top != 1 {
+	if list, err := w.KPISessions(ctx, q, "appeal_rate", 10, 0); err != nil || len(list) != 1 || list[0].SessionID != "as1" || list[0].Top != 1 {
 		t.Errorf("hits behind appeal_rate: %+v, %v", list, err)
 	}
 	if list, err := w.KPISessions(ctx, q, "rounds", 1, 1); err != nil || len(list) != 1 || list[0].SessionID != "as2" || list[0].CustomerID == "" {

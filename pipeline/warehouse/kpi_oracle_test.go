@@ -390,23 +390,22 @@ func (w world) facts(p platform) []fact {
 					mean = p.unanswered
 				}
 				f.mean = &mean
-				if r.first {
-					f.firstMS = &ms
-					if p.afterBot && r.bot != nil {
-						from := r.bot
-						if r.afterBot != nil {
-							from = r.afterBot
-						}
-						f.firstMS = nil
-						if ms, ok := s.until(*from, r.reply); ok {
-							f.firstMS = &ms
-						}
-					}
-				}
 			} else if r.reply == nil && ok && !(p.autoIsNothing && r.automatic) {
 				f.timed = true
 				if p.unanswered > 0 {
 					f.mean = &p.unanswered
+				}
+			}
+			if r.first {
+				from := r.asked
+				switch {
+				case p.afterBot && r.bot != nil && r.afterBot != nil:
+					from = *r.afterBot
+				case p.afterBot && r.bot != nil:
+					from = *r.bot
+				}
+				if ms, ok := s.until(from, r.reply); ok {
+					f.firstMS = &ms
 				}
 			}
 			if !open {

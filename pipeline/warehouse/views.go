@@ -17,7 +17,7 @@ type View struct {
 	// Parameters are the names of the parameters of a parameterised view.
 	Parameters []string
 
-	key    string   // columns that order the rows
+	key    string   // columns that order the rows; empty for definitions, which are not compared
 	closed bool     // rows of open sessions are left out of a comparison
 	skip   []string // columns left out of a comparison
 }
@@ -54,6 +54,8 @@ func PublicViews() []View {
 			Columns: strings.Fields("topic partition offset error raw_masked sha256 at")},
 		{Name: "runs", key: "`from`, `to`, rules_version", skip: []string{"run_id", "created_at"}, Columns: strings.Fields("run_id rules_version from to state sessions")},
 		{Name: "lost_ranges", key: "topic, partition, offset_from", skip: []string{"at"}, Columns: strings.Fields("topic partition offset_from offset_to at acknowledged")},
+		{Name: "kpi_profiles", Columns: strings.Fields("profile version opens closes cap_ms unanswered_ms automatic_only passed_on automatic_reply bot_waits within_of " +
+			"lookback_days order_hours pay_hours sales_hours attribution lag_days verified note")},
 		{Name: "agent_kpi", Parameters: kpi, Columns: strings.Fields("agent_id team shop day " + figures)},
 		{Name: "team_kpi", Parameters: kpi, Columns: strings.Fields("team day " + figures)},
 		{Name: "shop_kpi", Parameters: kpi, Columns: strings.Fields("shop day " + figures)},
@@ -71,7 +73,7 @@ type Tables map[string][]string
 func (w *Warehouse) Snapshot(ctx context.Context, reordered bool) (Tables, error) {
 	out := Tables{}
 	for _, v := range PublicViews() {
-		if v.Parameters != nil || reordered && v.Name == "alerts" {
+		if v.key == "" || reordered && v.Name == "alerts" {
 			continue
 		}
 		var columns []string

@@ -1,0 +1,104 @@
+package warehouse
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/tingke/tingke/schemas"
+)
+
+// A view with parameters that stands on another one is analysed anew at each step, and every use of a profile's setting
+// is a query of its own. So the program asks with the text of the views, put together into one statement, with the
+// settings of the profile as literals: the same SQL, planned several times faster.
+
+// kpiProfileSettings are the columns of kpi_profile_rows that the views use, with always, which follows from two of them.
+var kpiProfileSettings = strings.Fields("always opens closes cap_ms unanswered_ms automatic_only passed_on automatic_reply bot_waits within_of " +
+	"lookback_days order_hours pay_hours sales_hours attribution lag_days")
+
+var (
+	kpiSetting = regexp.MustCompile(`\bp\.(\w+)`)
+	kpiComment = regexp.MustCompile(`(?m)^\s*--.*\n`)
+)
+
+const (
+	kpiCellsCall = "kpi_cells(profile = {profile:String}, from = {from:Date}, to = {to:Date})"
+	kpiLag       = "(SELECT any(lag_days) FROM kpi_profile_rows FINAL WHERE profile = {profile:String})"
+)
+
+// kpiTexts are the SELECTs of the views by name, as the migration has them.
+var kpiTexts = sync.OnceValue(func() map[string]string {
+	out := map[string]string{}
+	for _, m := range schemas.Migrations() {
+		for _, sql := range splitStatements(kpiComment.ReplaceAllString(m.SQL, "")) {
+			for _, view := range []string{"kpi_cells", "kpi_rows", "kpi_sessions"} {
+				if text, ok := strings.CutPrefix(sql, "CREATE OR REPLACE VIEW "+view+" AS\n"); ok {
+					out[view] = text
+				}
+			}
+		}
+	}
+	return out
+})
+
+// kpiSQL is the text of a view for a profile, "" being generic; its other parameters are parameters of the query.
+func (w *Warehouse) kpiSQL(ctx context.Context, view, profile string) (string, error) {
+	if profile == "" {
+		profile = KPIProfileNames[0]
+	}
+	settings, timezone, err := w.kpiProfile(ctx, profile)
+	if err != nil {
+		return "", err
+	}
+	texts := kpiTexts()
+	_, cells, ok := strings.Cut(texts["kpi_cells"], ") AS p,")
+	if !ok || !strings.Contains(texts[view], kpiCellsCall) {
+		return "", fmt.Errorf("the migrations hold no view %s that stands on kpi_cells", view)
+	}
+	sql := strings.Replace(texts[view], kpiCellsCall, "(WITH "+cells+")", 1)
+	sql = strings.ReplaceAll(sql, kpiLag, settings["lag_days"])
+	sql = kpiSetting.ReplaceAllStringFunc(sql, func(s string) string { return settings[s[2:]] })
+	return strings.ReplaceAll(sql, "{{timezone}}", timezone), nil
+}
+
+// kpiProfile gives the settings of a profile as literals, and the timezone of the views.
+func (w *Warehouse) kpiProfile(ctx context.Context, profile string) (map[string]string, string, error) {
+	var b strings.Builder
+	b.WriteString("SELECT (SELECT value FROM settings FINAL WHERE name = 'timezone')")
+	for _, s := range kpiProfileSettings {
+		switch s {
+		case "always":
+			s = "arrayAll(x -> x = 0, opens) AND arrayAll(x -> x = 1440, closes)"
+		case "within_of", "attribution":
+			s = "concat('''', replaceRegexpAll(" + s + ", '[^a-z]', ''), '''')"
+		}
+		b.WriteString(", toString(" + s + ")")
+	}
+	b.WriteString(" FROM kpi_profile_rows FINAL WHERE profile = " + quote(profile))
+	values := make([]string, len(kpiProfileSettings)+1)
+	dest := make([]any, len(values))
+	for i := range values {
+		dest[i] = &values[i]
+	}
+	rows, err := w.conn.Query(ctx, b.String())
+	if err != nil {
+		return nil, "", fmt.Errorf("cannot read the KPI profile %q: %w", profile, err)
+	}
+	defer rows.Close()
+	if !rows.Next() {
+		if err := rows.Err(); err != nil {
+			return nil, "", fmt.Errorf("cannot read the KPI profile %q: %w", profile, err)
+		}
+		return nil, "", fmt.Errorf("unknown KPI profile %q; the view kpi_profiles lists those that are known", profile)
+	}
+	if err := rows.Scan(dest...); err != nil {
+		return nil, "", fmt.Errorf("cannot read the KPI profile %q: %w", profile, err)
+	}
+	out := map[string]string{}
+	for i, s := range kpiProfileSettings {
+		out[s] = values[i+1]
+	}
+	return out, values[0], rows.Err()
+}
