@@ -83,8 +83,8 @@ func buildKPI(r *Request, d *Dataset) error {
 		if level.by == warehouse.KPIByAgent && slices.Contains(kpiBeside, c.Name) {
 			c.Name = "team_" + c.Name
 			c.Title = Words{"团队均值\n" + c.Title[0], "Team mean\n" + c.Title[1]}
-			c.Note = Words{fmt.Sprintf("同团队各客服（按店铺）“%s”的平均；团队不足 %d 人时为全部客服的平均", strings.TrimPrefix(c.Title[0], "团队均值\n"), besideTeam),
-				fmt.Sprintf("Mean of the agents of the team (by shop), or of all agents where the team has fewer than %d", besideTeam)}
+			c.Note = Words{fmt.Sprintf("整个团队的“%s”（各店铺合计）；团队不足 %d 人为空", strings.TrimPrefix(c.Title[0], "团队均值\n"), besideTeam),
+				fmt.Sprintf("The same of the whole team, all shops together; empty where the team has fewer than %d agents", besideTeam)}
 			d.Columns = append(d.Columns, c)
 		}
 	}
@@ -123,17 +123,25 @@ func kpiQuery(r *Request) (string, []any) {
 		clickhouse.Named("agents", list("agent")), clickhouse.Named("teams", list("team")), clickhouse.Named("shops", list("shop")),
 		clickhouse.Named("channels", list("channel")), clickhouse.Named("businesses", list("business")),
 	}
-	rows := `SELECT * FROM kpi_rows(profile = {profile:String}, from = {from:Date}, to = {to:Date}, as_of = {as_of:Date}, by = {by:String}, pool = {pool:UInt8}, ` +
-		`agents = {agents:Array(String)}, teams = {teams:Array(String)}, shops = {shops:Array(String)}, channels = {channels:Array(String)}, businesses = {businesses:Array(String)})`
+	rows := func(by, pool, agents string) string {
+		return "SELECT * FROM kpi_rows(profile = {profile:String}, from = {from:Date}, to = {to:Date}, as_of = {as_of:Date}, by = " + by + ", pool = " + pool + ", agents = " + agents + ", " +
+			"teams = {teams:Array(String)}, shops = {shops:Array(String)}, channels = {channels:Array(String)}, businesses = {businesses:Array(String)})"
+	}
+	own := rows("{by:String}", "{pool:UInt8}", "{agents:Array(String)}")
 	if level.by != warehouse.KPIByAgent {
-		return rows, params
+		return own, params
 	}
 	var beside strings.Builder
-	for _, f := range kpiBeside {
-		fmt.Fprintf(&beside, ", if(members >= %d, avg(%s) OVER (PARTITION BY team, day), avg(%s) OVER (PARTITION BY day)) AS team_%s", besideTeam, f, f, f)
+	for _, c := range kpiFigures {
+		fmt.Fprintf(&beside, ", k.%s AS %s", c.Name, c.Name)
 	}
-	return `SELECT k.*, if(n.name != '', n.name, k.agent_id) AS agent_name
-FROM (SELECT *, uniqExact(agent_id) OVER (PARTITION BY team, day) AS members` + beside.String() + ` FROM (` + rows + `)) AS k
+	for _, f := range kpiBeside {
+		fmt.Fprintf(&beside, ", if(s.members >= %d, t.%s, NULL) AS team_%s", besideTeam, f, f)
+	}
+	return `SELECT k.agent_id AS agent_id, k.team AS team, k.shop AS shop, k.channel AS channel, k.source AS source, k.day AS day, k.is_final AS is_final, if(n.name != '', n.name, k.agent_id) AS agent_name` + beside.String() + `
+FROM (` + own + `) AS k
+LEFT JOIN (` + rows("'team'", "{pool:UInt8}", "[]") + `) AS t ON t.team = k.team AND t.day = k.day
+LEFT JOIN (SELECT team, uniqExact(agent_id) AS members FROM (` + rows("'agent'", "1", "[]") + `) GROUP BY team) AS s ON s.team = k.team
 LEFT JOIN (
     SELECT if(agent_id != '', agent_id, agent_ids[1]) AS id, argMax(agent_name, started_at) AS name
     FROM sessions WHERE agent_name != '' AND day BETWEEN {from:Date} AND {to:Date}

@@ -79,6 +79,7 @@ func TestFiguresAreThoseOfTheViews(t *testing.T) {
 		"SELECT toFloat64(sum(seq)) FROM turns WHERE text LIKE '%面膜B%' AND role = 'customer'")
 	f("hits of an agent", Request{Dataset: "hits", Filter: mustFilter(t, "rule=forbidden&agent=a3")}, "points", "SELECT sum(points) FROM hits WHERE agent_id = 'a3'")
 	f("figures", Request{Dataset: "kpi"}, "sales", "SELECT 1249.5")
+	f("figures beside those of the team", Request{Dataset: "kpi", Filter: mustFilter(t, "agent=a3")}, "team_avg_reply_ms", "SELECT 2 * 25000.0")
 	f("figures of a period", Request{Dataset: "kpi", Filter: mustFilter(t, "from=2026-11-03&to=2026-11-04")}, "rounds",
 		"SELECT toFloat64(count()) FROM rounds WHERE toDate(asked_at, 'Asia/Shanghai') BETWEEN '2026-11-03' AND '2026-11-04'")
 }
