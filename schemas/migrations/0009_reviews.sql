@@ -191,13 +191,17 @@ SELECT session_id, hit_id, rule_id, rule_version, agent_id, outcome, severity, p
     if(review.state = '', 'undecided', review.state) AS state, review.conflict AS conflict, review.final AS final, review.decided_at AS decided_at, review.appeal_until AS appeal_until,
     review.appeals AS appeals, item
 FROM (
-    -- The team as in active_sessions, from few columns: that view plans a hundred.
+    -- The run and the team as in active_sessions, from few columns: that view plans a hundred.
     SELECT a.session_id AS session_id, started_at, shop, if(own_team != '', own_team, g.team) AS team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
         evidence_turn, evidence_start, evidence_end, evidence_hit, arrayResize(hit_item, length(hit_id)) AS hit_item,
         arrayMap(h -> arrayFirst(x -> x.1 = h, r.hit_states), hit_id) AS hit_review
-    FROM (SELECT session_id, started_at, shop, team AS own_team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
-            evidence_turn, evidence_start, evidence_end, evidence_hit, hit_item, if(analyses.agent_id != '', analyses.agent_id, agent_ids[1]) AS team_agent, ifNull(started_at, toDateTime64('2299-01-01', 3, 'UTC')) AS team_at
-        FROM active_analyses AS analyses) AS a
+    FROM (
+        WITH (SELECT groupArray((`from`, `to`, run_id)) FROM (SELECT `from`, `to`, run_id FROM run_switches ORDER BY at DESC, run_id DESC)) AS switches
+        SELECT session_id, started_at, shop, team AS own_team, closed, hit_id, hit_rule, hit_rule_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_reason,
+            evidence_turn, evidence_start, evidence_end, evidence_hit, hit_item, if(agent_id != '', agent_id, agent_ids[1]) AS team_agent, ifNull(started_at, toDateTime64('2299-01-01', 3, 'UTC')) AS team_at
+        FROM analyses FINAL
+        WHERE run_id = tupleElement(arrayFirst(s -> started_at BETWEEN s.1 AND s.2, switches), 3)
+    ) AS a
     ASOF LEFT JOIN (SELECT agent_id, valid_from, team FROM agents FINAL) AS g ON g.agent_id = a.team_agent AND a.team_at >= g.valid_from
     LEFT JOIN (SELECT session_id, hit_states FROM review_states FINAL) AS r ON r.session_id = a.session_id
 )
@@ -259,13 +263,13 @@ CREATE OR REPLACE VIEW sessions (
     conflicts      UInt32 COMMENT 'Hits whose last decision is in conflict',
     media_url      String COMMENT 'Recording'
 ) AS
-SELECT session_id, started_at, ended_at, if(closed, 'closed', 'open') AS state, channel, shop, business, team, agent_ids, customer_id,
+SELECT a.session_id AS session_id, started_at, ended_at, if(closed, 'closed', 'open') AS state, channel, shop, business, if(named_team != '', named_team, g.team) AS team, agent_ids, customer_id,
     fact_turns AS turns, score, experience, flagged, emotion_start, emotion_end, rules_version, model_version, epoch, run_id, version,
     topic, partition, offset_min, offset_max, code_version,
     arrayMap((w, y, n) -> (w, y, n), coverage_what, coverage_why, coverage_count)::Array(Tuple(what String, why String, count UInt32)) AS coverage,
-    day, source, skill_group, product, agent_id, severity, fact_customer_turns AS customer_turns, fact_agent_turns AS agent_turns,
+    toDate(started_at, '{{timezone}}') AS day, source, skill_group, product, a.agent_id AS agent_id, severity, fact_customer_turns AS customer_turns, fact_agent_turns AS agent_turns,
     fact_bot_turns AS bot_turns, fact_duration_ms AS duration_ms, fact_first_reply_ms AS first_reply_ms, fact_avg_reply_ms AS avg_reply_ms,
-    attributes, agent_name, fact_max_reply_ms AS max_reply_ms, fact_rounds AS rounds, fact_unanswered AS unanswered,
+    attributes, if(named_agent != '', named_agent, g.name) AS agent_name, fact_max_reply_ms AS max_reply_ms, fact_rounds AS rounds, fact_unanswered AS unanswered,
     fact_talk_share AS talk_share, fact_silence_ms AS silence_ms, fact_overlap_ms AS overlap_ms,
     -- The hits of a rule that counts each place share its cap; where nothing is dismissed the score is what the rules made it.
     -- A lambda over one element binds a name once: an alias would be worked out wherever it is used.
@@ -277,7 +281,19 @@ SELECT session_id, started_at, ended_at, if(closed, 'closed', 'open') AS state, 
     r.done OR arrayMap(weighty -> notEmpty(weighty) AND hasAll(r.decided_hits, weighty), [if(hasAny(hit_severity, ['major', 'critical']),
         arrayFilter((h, s) -> s IN ('major', 'critical'), hit_id, hit_severity), arrayFilter((h, p) -> p < 0, hit_id, hit_points))])[1] AS reviewed,
     r.assignee AS assignee, length(arrayIntersect(r.appealed_hits, hit_id)) AS open_appeals, length(arrayIntersect(r.conflict_hits, hit_id)) AS conflicts, media_url
-FROM active_sessions AS a
+-- The run and the team as in active_sessions, from fewer columns.
+FROM (
+    WITH (SELECT groupArray((`from`, `to`, run_id)) FROM (SELECT `from`, `to`, run_id FROM run_switches ORDER BY at DESC, run_id DESC)) AS switches
+    SELECT session_id, started_at, ended_at, closed, channel, shop, business, team AS named_team, agent_ids, customer_id, fact_turns, score, experience, flagged, emotion_start, emotion_end,
+        rules_version, model_version, epoch, run_id, version, topic, partition, offset_min, offset_max, code_version, coverage_what, coverage_why, coverage_count, source, skill_group, product,
+        agent_id, severity, fact_customer_turns, fact_agent_turns, fact_bot_turns, fact_duration_ms, fact_first_reply_ms, fact_avg_reply_ms, attributes, agent_name AS named_agent,
+        fact_max_reply_ms, fact_rounds, fact_unanswered, fact_talk_share, fact_silence_ms, fact_overlap_ms, media_url,
+        hit_id, hit_rule, hit_severity, hit_points, hit_takes, hit_cap, hit_item, hit_critical,
+        if(agent_id != '', agent_id, agent_ids[1]) AS team_agent, ifNull(started_at, toDateTime64('2299-01-01', 3, 'UTC')) AS team_at
+    FROM analyses FINAL
+    WHERE run_id = tupleElement(arrayFirst(s -> started_at BETWEEN s.1 AND s.2, switches), 3)
+) AS a
+ASOF LEFT JOIN (SELECT agent_id, valid_from, name, team FROM agents FINAL) AS g ON g.agent_id = a.team_agent AND a.team_at >= g.valid_from
 LEFT JOIN (SELECT session_id, void_hits, decided_hits, appealed_hits, conflict_hits, assignee, done FROM review_states FINAL) AS r ON r.session_id = a.session_id;
 
 -- What is left of each item of a session's scorecards once dismissed hits are gone and people have given their points.
