@@ -325,8 +325,13 @@ FROM (
             arrayResize(item_weight, length(item_id)) AS item_weight, arrayResize(item_base, length(item_id)) AS item_base, arrayResize(item_locked, length(item_id)) AS item_locked,
             hasAny(r.void_hits, hit_id) AS dismissed, r.scored_items AS scored_items, r.scored_points AS scored_points,
             arrayFilter((x, h) -> NOT has(r.void_hits, h), arrayZip(hit_rule, arrayResize(hit_item, length(hit_id)), arrayResize(hit_takes, length(hit_id)), arrayResize(hit_critical, length(hit_id))), hit_id) AS kept
-        FROM (SELECT session_id, started_at, closed, item_scorecard, item_id, item_points, item_max, item_outcome, item_human, item_weight, item_base, item_locked,
-                hit_id, hit_rule, hit_item, hit_takes, hit_critical FROM active_analyses WHERE notEmpty(item_id)) AS a
+        FROM (
+            WITH (SELECT groupArray((`from`, `to`, run_id)) FROM (SELECT `from`, `to`, run_id FROM run_switches ORDER BY at DESC, run_id DESC)) AS switches
+            SELECT session_id, started_at, closed, item_scorecard, item_id, item_points, item_max, item_outcome, item_human, item_weight, item_base, item_locked,
+                hit_id, hit_rule, hit_item, hit_takes, hit_critical
+            FROM analyses FINAL
+            WHERE notEmpty(item_id) AND run_id = tupleElement(arrayFirst(s -> started_at BETWEEN s.1 AND s.2, switches), 3)
+        ) AS a
         LEFT JOIN (SELECT session_id, void_hits, scored_items, scored_points FROM review_states FINAL) AS r ON r.session_id = a.session_id
     )
     ARRAY JOIN item_scorecard AS scorecard, item_id AS item, item_points AS points, item_max AS max, item_outcome AS outcome, item_human AS human,
@@ -347,7 +352,12 @@ SELECT c.session_id AS session_id, c.scorecard AS scorecard, name, score,
     multiIf(best = 0, NULL, locked, 0, floor(got / best * 1000 + 0.5) / 10) AS final_score, unscored, toDate(started_at, '{{timezone}}') AS day, closed
 FROM (
     SELECT session_id, started_at, closed, scorecard, name, score
-    FROM (SELECT session_id, started_at, closed, scorecard_id, scorecard_name, scorecard_score FROM active_analyses)
+    FROM (
+        WITH (SELECT groupArray((`from`, `to`, run_id)) FROM (SELECT `from`, `to`, run_id FROM run_switches ORDER BY at DESC, run_id DESC)) AS switches
+        SELECT session_id, started_at, closed, scorecard_id, scorecard_name, scorecard_score
+        FROM analyses FINAL
+        WHERE run_id = tupleElement(arrayFirst(s -> started_at BETWEEN s.1 AND s.2, switches), 3)
+    )
     ARRAY JOIN scorecard_id AS scorecard, scorecard_name AS name, scorecard_score AS score
 ) AS c
 INNER JOIN (
