@@ -64,7 +64,7 @@ func (a *app) benchCommand() *cobra.Command {
 	p.Flags().IntVar(&o.rules, "rules", 200, "generated rules, beside the standard pack")
 	p.Flags().StringVar(&o.profile, "profile", "", "write a CPU profile of the full path to this file (go tool pprof)")
 	p.Flags().Uint64Var(&o.seed, "seed", 1, "seed of the generated sessions and rules")
-	c.AddCommand(p, a.benchRulesCommand(), a.benchOpinionsCommand(), a.benchAlertsCommand())
+	c.AddCommand(p, a.benchRulesCommand(), a.benchOpinionsCommand(), a.benchAlertsCommand(), a.benchDashboardsCommand())
 	return c
 }
 

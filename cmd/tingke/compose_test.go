@@ -21,7 +21,6 @@ type composeFile struct {
 		Environment map[string]string `yaml:"environment"`
 		Volumes     []string          `yaml:"volumes"`
 		Ports       []string          `yaml:"ports"`
-		NetworkMode string            `yaml:"network_mode"`
 		Restart     string            `yaml:"restart"`
 		DependsOn   map[string]struct {
 			Condition string `yaml:"condition"`
@@ -139,6 +138,9 @@ func TestCompose(t *testing.T) {
 			found, _, err := (&app{}).command().Find(args)
 			if err != nil || len(args) == 0 || found.Name() != args[0] {
 				t.Errorf("%s: tingke %v: %v", name, args, err)
+			}
+			if name == "web" && (!loaded.Listen.WebPublic || !strings.HasPrefix(loaded.Listen.Web, "0.0.0.0:")) {
+				t.Errorf("web: pages on %s are not reached from outside the container", loaded.Listen.Web)
 			}
 			if name == "worker" && (len(loaded.Kafka.Brokers) == 0 || !strings.HasPrefix(loaded.Listen.Metrics, "0.0.0.0:")) {
 				t.Errorf("worker: brokers %v, metrics on %s", loaded.Kafka.Brokers, loaded.Listen.Metrics)
