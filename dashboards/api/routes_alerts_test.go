@@ -73,6 +73,17 @@ func TestAlerts(t *testing.T) {
 	list("admin", "shop="+url.QueryEscape("' OR 1=1 --"))
 	list("team-one", "", "alert-old", "alert-one") // of team 一组
 
+	if c := get[AlertCounts](t, f.api, "admin", Prefix+"/alerts/counts"); c.Open != 0 { // of the last day by the clock of the tests
+		t.Errorf("%+v", c)
+	}
+	fresh := storedAlert("alert-new", "one-5", "一组", "花漾", "critical", now.Add(-time.Hour))
+	if err := f.w.StoreAlerts(t.Context(), []warehouse.Alert{fresh}); err != nil {
+		t.Fatal(err)
+	}
+	if c := get[AlertCounts](t, f.api, "team-one", Prefix+"/alerts/counts"); c.Open != 1 || c.BySeverity["critical"] != 1 {
+		t.Errorf("%+v", c)
+	}
+
 	// An alert of another team is not there, to read or to take.
 	if w := as(f.api, "team-one", "GET", Prefix+"/alerts/alert-two", ""); w.Code != 404 {
 		t.Errorf("status %d", w.Code)
@@ -96,7 +107,7 @@ func TestAlerts(t *testing.T) {
 	}
 	take("team-one", 200) // again: nothing changes
 	take("admin", 409)    // somebody else is at it
-	list("admin", "open=1", "alert-two")
+	list("admin", "open=1&team=二组", "alert-two")
 }
 
 // sse reads server-sent events.

@@ -1,6 +1,6 @@
 -- Alerts: a row is written once, before anything is sent; what happens to it afterwards is appended as events, so that
 -- the worker that sends and the person who acknowledges never overwrite each other.
-ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS kind LowCardinality(String) COMMENT 'hit, waiting (a customer still waits for a reply) or correlation (count of hits over sessions)';
+ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS kind String COMMENT 'hit, waiting (a customer still waits for a reply) or correlation (count of hits over sessions)';
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS rule_version String COMMENT 'Version of the rule';
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS title String COMMENT 'Name of the rule';
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS reason String COMMENT 'Why, in a sentence';
@@ -12,7 +12,7 @@ ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS channel String COMMENT 'Channel'
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS team String COMMENT 'Team that the session names';
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS session_agent String COMMENT 'Agent of the session, by whom its team is found';
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS customer_id String COMMENT 'Keyed pseudonym of the customer';
-ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS withheld LowCardinality(String) COMMENT 'Why it is not sent: too_old or cooldown; empty where it is';
+ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS withheld String COMMENT 'Why it is not sent: too_old or cooldown; empty where it is';
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS stored_at DateTime64(3, 'UTC') COMMENT 'When it was decided';
 ALTER TABLE alert_rows ADD COLUMN IF NOT EXISTS written_at DateTime64(6, 'UTC') DEFAULT now64(6) COMMENT 'When the row was inserted';
 ALTER TABLE alert_rows ADD INDEX IF NOT EXISTS by_session session_id TYPE bloom_filter(0.01) GRANULARITY 1;
@@ -20,7 +20,7 @@ ALTER TABLE alert_rows ADD INDEX IF NOT EXISTS by_written written_at TYPE minmax
 
 CREATE TABLE IF NOT EXISTS alert_events (
     alert_id   String COMMENT 'Alert',
-    event      LowCardinality(String) COMMENT 'sent, failed (no target took it for a while), superseded (the closed session has no such hit), restored (it has again) or acknowledged',
+    event      String COMMENT 'sent, failed (no target took it for a while), superseded (the closed session has no such hit), restored (it has again) or acknowledged',
     actor      String COMMENT 'Who: a user, or the process',
     at         DateTime64(3, 'UTC') COMMENT 'When',
     detail     String COMMENT 'sent: the targets that took it; failed: the last error; acknowledged: a remark',
