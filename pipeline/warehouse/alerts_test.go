@@ -2,10 +2,14 @@ package warehouse
 
 import (
 	"context"
+	"fmt"
+	"slices"
 	"testing"
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/tingke/tingke/schemas"
 )
 
 // TestAlerts follows alerts through their events: what is sent, superseded, restored, acknowledged, and what is left over
@@ -94,5 +98,53 @@ func TestAlerts(t *testing.T) {
 	}
 	if more, err := w.AlertChanges(ctx, changes[3].At, 10); err != nil || len(more) != 0 {
 		t.Errorf("changes after the last: %+v %v", more, err)
+	}
+}
+
+// TestCountHits counts over sessions: per agent, customer and shop, by the rules asked for, within the time, without what
+// reviewers dismissed.
+func TestCountHits(t *testing.T) {
+	w := migrated(t)
+	ctx := context.Background()
+	now := time.Now().UTC().Truncate(time.Second)
+	session := func(id, agent, customer, shop string, age time.Duration, rules ...string) *schemas.Analysis {
+		a := &schemas.Analysis{SessionID: id, Version: 1, Closed: true, StartedAt: now.Add(-age), Meta: schemas.Meta{SessionID: id, Shop: shop, CustomerID: customer, AgentID: agent, Team: "一组"}}
+		for i, r := range rules {
+			a.Findings.Hits = append(a.Findings.Hits, schemas.Hit{HitID: id + r + string(rune('0'+i)), RuleID: r, AgentID: agent, Outcome: schemas.Fail, Severity: schemas.Critical})
+		}
+		return a
+	}
+	write(t, w,
+		session("s1", "a1", "c1", "x", time.Hour, "rude", "rude", "slow"),
+		session("s2", "a1", "c2", "x", 2*time.Hour, "rude"),
+		session("s3", "a2", "c1", "y", 3*time.Hour, "rude"),
+		session("s4", "a1", "c1", "x", 48*time.Hour, "rude"),
+		session("s5", "", "", "", time.Hour, "rude"),
+	)
+	f := func(per string, rules []string, min int, want ...string) {
+		t.Helper()
+		list, err := w.CountHits(ctx, per, rules, now.Add(-24*time.Hour), min)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range list {
+			got = append(got, fmt.Sprintf("%s %d/%d %s", c.Key, c.Hits, c.Sessions, c.SessionID))
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("per %s: %q, want %q", per, got, want)
+		}
+	}
+	f("agent", []string{"rude"}, 1, "a1 3/2 s1", "a2 1/1 s3")
+	f("agent", []string{"rude", "slow"}, 4, "a1 4/2 s1")
+	f("customer", []string{"rude"}, 2, "c1 3/2 s1")
+	f("shop", []string{"rude"}, 1, "x 3/2 s1", "y 1/1 s3")
+	f("agent", []string{"nothing"}, 1)
+	if _, err := w.CountHits(ctx, "day", []string{"rude"}, now, 1); err == nil {
+		t.Error("hits are counted per anything")
+	}
+	list, err := w.CountHits(ctx, "agent", []string{"rude"}, now.Add(-24*time.Hour), 3)
+	if err != nil || len(list) != 1 || list[0].Team != "一组" || list[0].Shop != "x" || !list[0].Latest.Equal(now.Add(-time.Hour)) {
+		t.Errorf("%+v %v", list, err)
 	}
 }
