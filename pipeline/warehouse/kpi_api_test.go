@@ -127,3 +127,47 @@ func TestKPIQueries(t *testing.T) {
 		t.Errorf("the second session behind rounds: %+v, %v", list, err)
 	}
 }
+
+func TestKPIBesides(t *testing.T) {
+	// Two strata. li: 2 of 4 and 1 of 1; wang and zhao: 3 of 4 and 0 of 5 (alike to the first and the second). Had the
+	// others handled li's sessions: (4 x 3/4 + 1 x 0/5) / 5 = 0.6.
+	stratum := func(agent, shop string, top, bottom float64) kpiStratum {
+		s := kpiStratum{agent: agent, team: "T", key: [3]string{shop, "presales", "price"}, top: make([]float64, len(KPIBesideFigures)), bottom: make([]float64, len(KPIBesideFigures))}
+		s.top[2], s.bottom[2] = top, bottom
+		return s
+	}
+	list := []kpiStratum{stratum("li", "x", 2, 4), stratum("li", "y", 1, 1), stratum("wang", "x", 3, 4), stratum("zhao", "y", 0, 5)}
+	find := func(list []KPIBeside, agent, figure string) KPIBeside {
+		for _, b := range list {
+			if b.AgentID == agent && b.Figure == figure {
+				return b
+			}
+		}
+		t.Fatalf("no %s of %s", figure, agent)
+		return KPIBeside{}
+	}
+	b := find(besides(list, []string{"li"}), "li", "within_180s")
+	if *b.Own != .6 || math.Abs(*b.Like-.6) > 1e-12 || b.Covered != 1 || b.Team != "T" || b.TeamMean != nil {
+		t.Errorf("li beside others: %+v, own %v, like %v", b, *b.Own, *b.Like)
+	}
+	// A stratum of li alone is not covered; five agents make a team whose mean is shown: (2 + 1 + 3) / (14 + 5 + 1 + 1).
+	list = append(list, stratum("li", "z", 0, 5), stratum("qian", "x", 0, 1), stratum("sun", "x", 0, 1))
+	b = find(besides(list, nil), "li", "within_180s")
+	if b.Covered != .5 || b.TeamMean == nil || *b.TeamMean != 6./21 {
+		t.Errorf("li beside a team of five: %+v", b)
+	}
+	if b := find(besides(list, nil), "li", "csat"); b.Own != nil || b.Like != nil || b.TeamMean != nil || b.Covered != 0 {
+		t.Errorf("without ratings: %+v", b)
+	}
+
+	// The same from the store: wang and li have nothing alike but the shop.
+	w := apiWorld(t)
+	got, err := w.KPIBesides(context.Background(), KPIQuery{From: march(1), To: march(8), AsOf: march(9), Agents: []string{"awang"}})
+	if err != nil || len(got) != len(KPIBesideFigures) {
+		t.Fatalf("%+v, %v", got, err)
+	}
+	// wang lost 5 points; li has one session of no business, of 100.
+	if b := find(got, "awang", "score"); *b.Own != 95 || *b.Like != 100 || b.Covered != 1 {
+		t.Errorf("wang beside li: %+v", b)
+	}
+}

@@ -33,7 +33,7 @@ var kpiTexts = sync.OnceValue(func() map[string]string {
 	out := map[string]string{}
 	for _, m := range schemas.Migrations() {
 		for _, sql := range splitStatements(kpiComment.ReplaceAllString(m.SQL, "")) {
-			for _, view := range []string{"kpi_cells", "kpi_rows", "kpi_sessions"} {
+			for _, view := range []string{"kpi_cells", "kpi_rows", "kpi_sessions", "kpi_strata"} {
 				if text, ok := strings.CutPrefix(sql, "CREATE OR REPLACE VIEW "+view+" AS\n"); ok {
 					out[view] = text
 				}

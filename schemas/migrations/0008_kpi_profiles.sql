@@ -133,7 +133,7 @@ FROM (
         quality, quality AND sessions AS last, if(quality, session_score, NULL) AS score,
         judged AND has(severe_agents, agent) AS severe, if(judged, countEqual(hit_agent, agent), 0) AS hits, if(judged, countEqual(appealed_agents, agent), 0) AS appealed,
         if(judged, countEqual(decided_agents, agent), 0) AS decided, if(judged, countEqual(won_agents, agent), 0) AS won,
-        '' AS order_id, 0 AS orders, toDecimal128(0, 4) AS sales, toDecimal128(0, 4) AS net, NULL AS pieces, toDecimal128(0, 4) AS priced, 0 AS priced_pieces
+        '' AS order_id, 0 AS orders, toDecimal128(0, 4) AS sales, toDecimal128(0, 4) AS net, NULL AS pieces, toDecimal128(0, 4) AS priced, 0 AS priced_pieces, aspect
     FROM (
         SELECT * EXCEPT (mine, unit, said),
             arraySum((m, n) -> m * n, mine, r_count) AS rounds,
@@ -156,7 +156,7 @@ FROM (
                     arrayMap((a, d) -> a = agent AND d = cell_day, r_agent, r_day) AS mine,
                     arrayMap((a, d) -> a = agent AND d = cell_day, kpi_run_agent, run_day) AS said
                 FROM (
-            SELECT session_id, own_team, team_at, shop, channel, source, business, customer, closed, agent_ids, last_agent, session_score, is_invited, hit_agent, start_day, cell_agents, cell_days, r_agent, r_day, r_count, r_mean, r_first, w_agent, w_day, w_timed, w_ms, kpi_run_agent, run_day,
+            SELECT session_id, own_team, team_at, shop, channel, source, business, aspect, customer, closed, agent_ids, last_agent, session_score, is_invited, hit_agent, start_day, cell_agents, cell_days, r_agent, r_day, r_count, r_mean, r_first, w_agent, w_day, w_timed, w_ms, kpi_run_agent, run_day,
                 kpi_run_replies, kpi_run_questions, o.order_days AS order_days, r.satisfaction AS satisfaction,
                 arrayFilter((a, s) -> s IN ('major', 'critical'), hit_agent, hit_severity) AS severe_agents,
                 arrayFilter((a, h) -> has(v.appealed, h), hit_agent, hit_id) AS appealed_agents,
@@ -166,7 +166,7 @@ FROM (
                 arrayExists(m -> m.1 >= started_at AND m.1 <= started_at + toIntervalHour(p.order_hours) AND (p.pay_hours = 0 OR m.2 <= started_at + toIntervalHour(p.pay_hours)), o.made) AS bought
             FROM (
                 -- Units of the profile: rounds as they are stored, rounds that automatic replies end too, or messages.
-                SELECT session_id, customer_id, own_team, shop, channel, source, business, started_at, closed, agent_ids, last_agent, session_score, is_invited, hit_id, hit_agent, hit_severity,
+                SELECT session_id, customer_id, own_team, shop, channel, source, business, aspect, started_at, closed, agent_ids, last_agent, session_score, is_invited, hit_id, hit_agent, hit_severity,
                     kpi_run_agent, kpi_run_replies, kpi_run_questions, run_day, team_at, start_day, customer, cell_agents,
                     arrayMap(i -> first_day + i, range(toUInt32(greatest(0, last_day - first_day + 1)))) AS cell_days,
                     if(p.passed_on, arrayConcat(x_agent, passed_agent), x_agent) AS r_agent,
@@ -181,7 +181,7 @@ FROM (
                     multiIf(p.within_of = 'messages', arrayMap((w, o) -> if(o, w, NULL), kpi_message_ms, message_open),
                         p.passed_on, arrayConcat(x_within, arrayMap(x -> CAST(NULL AS Nullable(Int64)), passed_agent)), x_within) AS w_ms
                 FROM (
-                    SELECT session_id, customer_id, own_team, shop, channel, source, business, started_at, closed, agent_ids, last_agent, session_score, is_invited, hit_id, hit_agent, hit_severity,
+                    SELECT session_id, customer_id, own_team, shop, channel, source, business, aspect, started_at, closed, agent_ids, last_agent, session_score, is_invited, hit_id, hit_agent, hit_severity,
                         kpi_run_agent, kpi_run_replies, kpi_run_questions, run_day, team_at, start_day, customer, cell_agents, first_day, last_day, x_agent, x_day,
                         kpi_message_agent, kpi_message_asked_at, kpi_message_ms, kpi_message_answered, message_day, message_open,
                         -- A wait across midnight is longer than any cap of a profile that closes before, so the day of the reply needs no look.
@@ -193,7 +193,7 @@ FROM (
                         arrayFilter((s, o) -> s != '' AND o, kpi_round_passer, x_open) AS passed_agent,
                         arrayFilter((d, s, o) -> s != '' AND o, x_day, kpi_round_passer, x_open) AS passed_day
                     FROM (
-                        SELECT session_id, customer_id, team AS own_team, shop, channel, source, business, started_at, closed, agent_ids, kpi_agent AS last_agent, score AS session_score,
+                        SELECT session_id, customer_id, team AS own_team, shop, channel, source, business, mention_aspect[1] AS aspect, started_at, closed, agent_ids, kpi_agent AS last_agent, score AS session_score,
                             lower(attributes['invited']) IN ('true', '1', 'yes') AS is_invited, hit_id, hit_agent, hit_severity, kpi_excused AS excused, kpi_first_ms, kpi_round_passer,
                             kpi_run_agent, kpi_run_replies, kpi_run_questions, arrayMap(q -> toDate(toDateTime(q * 900, 'UTC'), '{{timezone}}'), kpi_run_quarter) AS run_day,
                             ifNull(started_at, toDateTime64('2299-01-01', 3, 'UTC')) AS team_at, toDate(started_at, '{{timezone}}') AS start_day,
@@ -251,7 +251,7 @@ FROM (
         o.paid_day AS day, s.session_id AS session_id, o.payer AS customer, 0 AS rounds, 0 AS answered, 0 AS mean_ms, 0 AS firsts, 0 AS first_ms, 0 AS units, 0 AS units_30, 0 AS units_180, 0 AS units_300,
         false AS ordered, false AS is_fresh, false AS is_bought, 0 AS replies, 0 AS questions, false AS sessions, false AS rated, false AS satisfied, false AS invited, false AS quality,
         false AS last, NULL AS score, false AS severe, 0 AS hits, 0 AS appealed, 0 AS decided, 0 AS won,
-        o.order_id AS order_id, 1 AS orders, o.sales AS sales, o.net AS net, o.pieces AS pieces, o.priced AS priced, o.priced_pieces AS priced_pieces
+        o.order_id AS order_id, 1 AS orders, o.sales AS sales, o.net AS net, o.pieces AS pieces, o.priced AS priced, o.priced_pieces AS priced_pieces, '' AS aspect
     FROM (SELECT *, bitOr(bitShiftLeft(toUnixTimestamp64Milli(created), 16), 65535) AS created_key FROM paid WHERE agent_id != '') AS o
     ASOF LEFT JOIN (
         -- The id decides between sessions of one instant.
@@ -268,7 +268,7 @@ FROM (
         winner.2 AS session_id, payer AS customer, 0 AS rounds, 0 AS answered, 0 AS mean_ms, 0 AS firsts, 0 AS first_ms, 0 AS units, 0 AS units_30, 0 AS units_180, 0 AS units_300,
         false AS ordered, false AS is_fresh, false AS is_bought, 0 AS replies, 0 AS questions, false AS sessions, false AS rated, false AS satisfied, false AS invited, false AS quality,
         false AS last, NULL AS score, false AS severe, 0 AS hits, 0 AS appealed, 0 AS decided, 0 AS won,
-        order_id, 1 AS orders, sales, net, pieces, priced, priced_pieces
+        order_id, 1 AS orders, sales, net, pieces, priced, priced_pieces, '' AS aspect
     FROM (
         SELECT o.*, arraySort(arrayFilter(x -> x.1 <= o.created AND x.1 >= o.created - toIntervalHour(p.sales_hours), s.replied)) AS who,
             if(p.attribution = 'first', who[1], who[-1]) AS winner
@@ -378,6 +378,21 @@ WHERE (bottom > 0 OR top > 0)
     AND (empty({shops:Array(String)}) OR has({shops:Array(String)}, f.shop))
     AND (empty({channels:Array(String)}) OR has({channels:Array(String)}, f.channel))
     AND (empty({businesses:Array(String)}) OR has({businesses:Array(String)}, f.business));
+
+-- What each agent has of the figures that are told beside others, in sessions of one shop, business and aspect of the first
+-- opinion mention: numerators and denominators in the order of the program's list.
+CREATE OR REPLACE VIEW kpi_strata AS
+SELECT f.agent_id AS agent_id, f.team AS team, f.shop AS shop, f.business AS business, f.aspect AS aspect,
+    arrayMap(x -> toFloat64(x), [sum(mean_ms), sum(first_ms), sum(units_180), countIf(is_bought), sum(replies), countIf(satisfied), sum(ifNull(f.score, 0)), countIf(severe)]) AS top,
+    arrayMap(x -> toFloat64(x), [sum(answered), sum(firsts), sum(units), countIf(is_fresh), sum(questions), countIf(rated), count(f.score), countIf(quality)]) AS bottom
+FROM kpi_cells(profile = {profile:String}, from = {from:Date}, to = {to:Date}) AS f
+WHERE orders = 0
+    AND (empty({agents:Array(String)}) OR has({agents:Array(String)}, f.agent_id))
+    AND (empty({teams:Array(String)}) OR has({teams:Array(String)}, f.team))
+    AND (empty({shops:Array(String)}) OR has({shops:Array(String)}, f.shop))
+    AND (empty({channels:Array(String)}) OR has({channels:Array(String)}, f.channel))
+    AND (empty({businesses:Array(String)}) OR has({businesses:Array(String)}, f.business))
+GROUP BY agent_id, team, shop, business, aspect;
 
 CREATE OR REPLACE VIEW agent_kpi AS
 SELECT agent_id, team, shop, day,
