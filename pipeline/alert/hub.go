@@ -66,6 +66,9 @@ const overlap = 2 * time.Second
 // maxResume is how many missed changes are told again.
 const maxResume = 1000
 
+// maxLook is how many changes one look takes: more than one insert can bring, which all have one time.
+const maxLook = 10_000
+
 // NewHub makes a Hub; it starts nothing.
 func NewHub(o HubOptions) *Hub {
 	defaultTo(&o.Every, 250*time.Millisecond)
@@ -124,7 +127,7 @@ func (h *Hub) Subscribe(ctx context.Context, lastID string, allow func(*warehous
 		return s, nil
 	}
 	after := time.UnixMicro(micros)
-	missed, err := h.read(ctx, after.Add(-overlap), maxResume+1, nil)
+	missed, _, err := h.read(ctx, after.Add(-overlap), maxResume+1, nil)
 	if err != nil {
 		s.Close()
 		return nil, err
@@ -232,7 +235,8 @@ func (h *Hub) follow(ctx context.Context) {
 			}
 		} else {
 			var fresh []Message
-			if fresh, err = h.read(ctx, mark.Add(-overlap), maxResume, told); err == nil {
+			var more time.Time
+			if fresh, more, err = h.read(ctx, mark.Add(-overlap), maxLook, told); err == nil {
 				for i := range fresh {
 					at := stamp(fresh[i].ID)
 					told[fresh[i].Alert.AlertID] = at
@@ -240,6 +244,9 @@ func (h *Hub) follow(ctx context.Context) {
 						mark = at
 					}
 					h.tell(fresh[i])
+				}
+				if !more.IsZero() { // a flood: what follows is more than what may still become visible before
+					mark = more.Add(overlap)
 				}
 				for id, at := range told {
 					if at.Before(mark.Add(-2 * overlap)) {
@@ -267,7 +274,7 @@ func (h *Hub) begin(ctx context.Context, told map[string]time.Time) (mark time.T
 	if mark, err = h.o.Store.Clock(ctx); err != nil {
 		return time.Time{}, err
 	}
-	changes, err := h.o.Store.AlertChanges(ctx, mark.Add(-overlap), maxResume)
+	changes, err := h.o.Store.AlertChanges(ctx, mark.Add(-overlap), maxLook)
 	if err != nil {
 		return time.Time{}, err
 	}
@@ -310,11 +317,15 @@ func stamp(id string) time.Time {
 	return time.UnixMicro(micros).UTC()
 }
 
-// read gives what changed after a time, in order, without what was told.
-func (h *Hub) read(ctx context.Context, after time.Time, limit int, told map[string]time.Time) ([]Message, error) {
+// read gives what changed after a time, in order, without what was told; where there is more than the limit, also the time
+// after which.
+func (h *Hub) read(ctx context.Context, after time.Time, limit int, told map[string]time.Time) (out []Message, more time.Time, err error) {
 	changes, err := h.o.Store.AlertChanges(ctx, after, limit)
 	if err != nil {
-		return nil, err
+		return nil, more, err
+	}
+	if len(changes) == limit && changes[0].At.Before(changes[limit-1].At) {
+		more = changes[limit-1].At.Add(-time.Microsecond) // others may be of the same one
 	}
 	at := map[string]time.Time{}
 	var ids []string
@@ -325,13 +336,13 @@ func (h *Hub) read(ctx context.Context, after time.Time, limit int, told map[str
 		}
 	}
 	if len(ids) == 0 {
-		return nil, nil
+		return nil, more, nil
 	}
 	alerts, err := h.o.Store.AlertsByID(ctx, ids)
 	if err != nil {
-		return nil, err
+		return nil, more, err
 	}
-	out := make([]Message, len(alerts))
+	out = make([]Message, len(alerts))
 	for i := range alerts {
 		a := &alerts[i]
 		out[i] = Message{ID: strconv.FormatInt(at[a.AlertID].UnixMicro(), 10), Alert: *a, Payload: h.links.payloadOf(a)}
@@ -343,7 +354,7 @@ func (h *Hub) read(ctx context.Context, after time.Time, limit int, told map[str
 		}
 		return out[i].Alert.AlertID < out[j].Alert.AlertID
 	})
-	return out, nil
+	return out, more, nil
 }
 
 // tell gives a message to everybody who may see it; it waits for nobody.

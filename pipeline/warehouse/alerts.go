@@ -264,11 +264,11 @@ type AlertChange struct {
 }
 
 // AlertChanges gives what changed after a time of the store's clock, in order, at most limit, one entry an alert: the
-// latest. It reads recent rows only.
+// latest. It reads recent rows only. What was too old when it was decided is no news and left out.
 func (w *Warehouse) AlertChanges(ctx context.Context, after time.Time, limit int) ([]AlertChange, error) {
 	var out []AlertChange
 	from := fmt.Sprintf("fromUnixTimestamp64Micro(%d)", after.UnixMicro())
-	sql := fmt.Sprintf("SELECT alert_id, max(w) AS latest FROM (SELECT alert_id, written_at AS w FROM alert_rows WHERE written_at > %s UNION ALL "+
+	sql := fmt.Sprintf("SELECT alert_id, max(w) AS latest FROM (SELECT alert_id, written_at AS w FROM alert_rows WHERE written_at > %s AND withheld != 'too_old' UNION ALL "+
 		"SELECT alert_id, written_at AS w FROM alert_events WHERE written_at > %s) GROUP BY alert_id ORDER BY latest, alert_id LIMIT %d", from, from, limit)
 	err := w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
 		var c AlertChange
