@@ -215,6 +215,38 @@ func (a *app) newAlerts(kafka stream.KafkaConfig, s *store, analyser func() *ana
 	return &alerts{m, closeTargets}, nil
 }
 
+// checkAlerts says who is told of what, for doctor: the rules exist and the secrets of the targets can be read.
+func (a *app) checkAlerts() (string, error) {
+	c := &a.config.Alerts
+	if !c.Enabled {
+		return "turned off (alerts.enabled)", nil
+	}
+	set, err := a.newRules(nil)
+	if err != nil {
+		return "", err
+	}
+	known := map[string]bool{}
+	for _, r := range set.Rules() {
+		known[r.ID] = true
+	}
+	for _, id := range slices.Concat(c.Rules, c.Mute) {
+		if !known[id] {
+			return "", fmt.Errorf("alerts: no rule of rules.packs has the id %q", id)
+		}
+	}
+	for i := range c.Targets {
+		t := &c.Targets[i]
+		_, err := secret(t.Name, t.URL, t.URLEnv, t.URLFile)
+		if err == nil {
+			_, err = secret(t.Name, "", t.SecretEnv, t.SecretFile)
+		}
+		if err != nil {
+			return "", fmt.Errorf("alerts.targets: %w", err)
+		}
+	}
+	return fmt.Sprintf("rules of severity %s and above, %d targets beside the browsers, %d correlations", c.MinSeverity, len(c.Targets), len(c.Correlations)), nil
+}
+
 // newHub makes what shows alerts to browsers.
 func (a *app) newHub(s *store) *alert.Hub {
 	c := &a.config.Alerts
