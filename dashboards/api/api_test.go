@@ -92,6 +92,7 @@ func TestRoles(t *testing.T) {
 				path, body = names.Replace(path), names.Replace(body)
 			}
 			w := as(f.api, role, method, path, body)
+			f.settle()
 			allowed := slices.Contains(strings.Fields(row.roles), role)
 			switch {
 			case !allowed && w.Code != http.StatusForbidden:

@@ -110,6 +110,9 @@ func newFixture(t testing.TB) *fixture {
 	return f
 }
 
+// settle waits until the jobs that requests began have ended.
+func (f *fixture) settle() { f.api.jobs.wg.Wait() }
+
 var (
 	readOnce sync.Once
 	readOnly *fixture

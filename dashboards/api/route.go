@@ -165,10 +165,13 @@ func (a *API) request(w http.ResponseWriter, hr *http.Request, route *Route, who
 			r.query.Set(p.Name, p.Default)
 		}
 	}
-	if r.Filter, err = filter.Parse(r.query); err != nil {
+	filters := url.Values{} // a route may have a parameter of its own with the name of a filter
+	for _, name := range route.Filters {
+		filters[name] = r.query[name]
+	}
+	if r.Filter, err = filter.Parse(filters); err != nil {
 		return nil, err
 	}
-	r.Filter = r.Filter.Only(route.Filters...)
 	sql, params := r.Scope.Where("team", "agent_ids")
 	r.Filter = r.Filter.Within(sql, params...)
 	if route.Paged {

@@ -153,6 +153,11 @@ func (a *API) searchDraft(r *Request) (any, error) {
 		words = append(words, w)
 		tests = append(tests, map[string]any{"want": "present", "turns": []any{map[string]any{"role": v["role"], "text": w}}})
 	}
+	other := "customer" // a near miss: the same words of the other side
+	if v["role"] == "customer" {
+		other = "agent"
+	}
+	tests = append(tests, map[string]any{"want": "absent", "turns": []any{map[string]any{"role": other, "text": words[0]}}})
 	v["words"], v["tests"] = words, tests
 	return a.applied(r, &FormApply{Form: "forbidden_words", Values: v})
 }

@@ -357,10 +357,10 @@ type RecurrencePart struct {
 
 // RecurrenceDay is one day.
 type RecurrenceDay struct {
-	Day      time.Time `ch:"day" json:"day"`
-	Sessions uint64    `ch:"sessions" json:"sessions"`
-	Hits     uint64    `ch:"hits" json:"hits"`
-	With     uint64    `ch:"hit_sessions" json:"sessions_with"`
+	Day      Day    `ch:"day" json:"day"`
+	Sessions uint64 `ch:"sessions" json:"sessions"`
+	Hits     uint64 `ch:"hits" json:"hits"`
+	With     uint64 `ch:"hit_sessions" json:"sessions_with"`
 }
 
 // RecurrenceWhom is one agent.
@@ -405,7 +405,7 @@ func (a *API) recurrence(r *Request) (any, error) {
 	out.After.Days = int(to.Sub(from).Hours()/24) + 1 - out.Before.Days
 	for _, s := range sessions {
 		for _, h := range hits {
-			if sameDay(h.Day, s.Day) {
+			if sameDay(h.Day.Time, s.Day.Time) {
 				s.Hits, s.With = h.Hits, h.With
 			}
 		}

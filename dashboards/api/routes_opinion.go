@@ -36,22 +36,22 @@ type OpinionDetail struct {
 
 // OpinionDay counts an opinion on a day.
 type OpinionDay struct {
-	Day       *time.Time `ch:"day" json:"day"`
-	Mentions  uint64     `ch:"mentions" json:"mentions"`
-	Sessions  uint64     `ch:"sessions" json:"sessions"`
-	Customers uint64     `ch:"customers" json:"customers"`
+	Day       Day    `ch:"day" json:"day"`
+	Mentions  uint64 `ch:"mentions" json:"mentions"`
+	Sessions  uint64 `ch:"sessions" json:"sessions"`
+	Customers uint64 `ch:"customers" json:"customers"`
 }
 
 // OpinionQuote is a mention with what the agent replied.
 type OpinionQuote struct {
-	SessionID string     `ch:"session_id" json:"session_id"`
-	Seq       int64      `ch:"seq" json:"seq"`
-	Text      string     `ch:"text" json:"text"`
-	Day       *time.Time `ch:"day" json:"day"`
-	Shop      string     `ch:"shop" json:"shop"`
-	Customer  string     `ch:"customer_id" json:"customer_id"`
-	Reply     string     `json:"reply" doc:"the agent's turns up to the customer's next one; empty without a reply"`
-	Agent     string     `json:"agent_id" doc:"who replied"`
+	SessionID string `ch:"session_id" json:"session_id"`
+	Seq       int64  `ch:"seq" json:"seq"`
+	Text      string `ch:"text" json:"text"`
+	Day       Day    `ch:"day" json:"day"`
+	Shop      string `ch:"shop" json:"shop"`
+	Customer  string `ch:"customer_id" json:"customer_id"`
+	Reply     string `json:"reply" doc:"the agent's turns up to the customer's next one; empty without a reply"`
+	Agent     string `json:"agent_id" doc:"who replied"`
 }
 
 // OpinionAnswers says whether agents answer an opinion consistently.
@@ -69,11 +69,11 @@ type AgentAnswers struct {
 
 // OpinionCustomer is a customer who said it.
 type OpinionCustomer struct {
-	Customer string     `ch:"customer_id" json:"customer_id" doc:"pseudonym"`
-	Mentions uint64     `ch:"n" json:"mentions"`
-	Last     *time.Time `ch:"last_day" json:"last_day"`
-	Session  string     `ch:"last_session" json:"session_id" doc:"the latest session in which it was said"`
-	Shop     string     `ch:"last_shop" json:"shop"`
+	Customer string `ch:"customer_id" json:"customer_id" doc:"pseudonym"`
+	Mentions uint64 `ch:"n" json:"mentions"`
+	Last     Day    `ch:"last_day" json:"last_day"`
+	Session  string `ch:"last_session" json:"session_id" doc:"the latest session in which it was said"`
+	Shop     string `ch:"last_shop" json:"shop"`
 }
 
 var opinionID = regexp.MustCompile(`^[0-9a-f]{16}$`)

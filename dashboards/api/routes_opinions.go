@@ -15,27 +15,27 @@ import (
 // OpinionRow is an opinion in a list. Counts are of the sessions that the caller may see and the filters let through;
 // the trend is over all days.
 type OpinionRow struct {
-	ID         string     `ch:"opinion_id" json:"opinion_id"`
-	Title      string     `ch:"title" json:"title"`
-	Aspect     string     `ch:"aspect" json:"aspect"`
-	Product    string     `ch:"product" json:"product"`
-	Kind       string     `ch:"kind" json:"kind"`
-	Polarity   string     `ch:"polarity" json:"polarity"`
-	Department string     `ch:"department" json:"department"`
-	Status     string     `ch:"status" json:"status" enum:"new,accepted,fixed,declined"`
-	FixedOn    *time.Time `ch:"fixed_on" json:"fixed_on"`
-	Owner      string     `ch:"owner" json:"owner"`
-	Note       string     `ch:"note" json:"note"`
-	Answer     string     `ch:"answer" json:"answer" doc:"approved answer"`
-	FirstSeen  *time.Time `ch:"first_seen" json:"first_seen"`
-	LastSeen   *time.Time `ch:"last_seen" json:"last_seen"`
-	Mentions   uint64     `ch:"mentions" json:"mentions"`
-	Sessions   uint64     `ch:"sessions" json:"sessions"`
-	Customers  uint64     `ch:"customers" json:"customers"`
-	Week       uint64     `ch:"week" json:"week" doc:"mentions in the 7 days up to the last day with any"`
-	WeekBefore uint64     `ch:"week_before" json:"week_before"`
-	Trend      string     `ch:"trend" json:"trend" enum:"new,rising,steady,fading,"`
-	Spark      []uint64   `json:"spark" doc:"mentions of the 28 days up to the last day with any, oldest first"`
+	ID         string   `ch:"opinion_id" json:"opinion_id"`
+	Title      string   `ch:"title" json:"title"`
+	Aspect     string   `ch:"aspect" json:"aspect"`
+	Product    string   `ch:"product" json:"product"`
+	Kind       string   `ch:"kind" json:"kind"`
+	Polarity   string   `ch:"polarity" json:"polarity"`
+	Department string   `ch:"department" json:"department"`
+	Status     string   `ch:"status" json:"status" enum:"new,accepted,fixed,declined"`
+	FixedOn    Day      `ch:"fixed_on" json:"fixed_on"`
+	Owner      string   `ch:"owner" json:"owner"`
+	Note       string   `ch:"note" json:"note"`
+	Answer     string   `ch:"answer" json:"answer" doc:"approved answer"`
+	FirstSeen  Day      `ch:"first_seen" json:"first_seen"`
+	LastSeen   Day      `ch:"last_seen" json:"last_seen"`
+	Mentions   uint64   `ch:"mentions" json:"mentions"`
+	Sessions   uint64   `ch:"sessions" json:"sessions"`
+	Customers  uint64   `ch:"customers" json:"customers"`
+	Week       uint64   `ch:"week" json:"week" doc:"mentions in the 7 days up to the last day with any"`
+	WeekBefore uint64   `ch:"week_before" json:"week_before"`
+	Trend      string   `ch:"trend" json:"trend" enum:"new,rising,steady,fading,"`
+	Spark      []uint64 `json:"spark" doc:"mentions of the 28 days up to the last day with any, oldest first"`
 }
 
 var opinionFilters = []string{"from", "to", "shop", "channel", "business", "team"}
@@ -266,10 +266,10 @@ func (a *API) opinionCounts(r *Request) (any, error) {
 // MentionRow is a mention in a list.
 type MentionRow struct {
 	Mention
-	SessionID string     `ch:"session_id" json:"session_id"`
-	Customer  string     `ch:"customer_id" json:"customer_id" doc:"pseudonym"`
-	Day       *time.Time `ch:"day" json:"day"`
-	Shop      string     `ch:"shop" json:"shop"`
+	SessionID string `ch:"session_id" json:"session_id"`
+	Customer  string `ch:"customer_id" json:"customer_id" doc:"pseudonym"`
+	Day       Day    `ch:"day" json:"day"`
+	Shop      string `ch:"shop" json:"shop"`
 }
 
 const mentionColumns = "session_id, mention_id, seq, text, start, end, kind, aspect, valuable, product, polarity, opinion_id, department, customer_id, day, shop"

@@ -51,10 +51,10 @@ type EmotionDay struct {
 
 // DayCount is how much there was on a day.
 type DayCount struct {
-	Day      time.Time `ch:"day" json:"day"`
-	Sessions uint64    `ch:"sessions" json:"sessions"`
-	Flagged  uint64    `ch:"flagged_sessions" json:"flagged"`
-	Score    *float64  `ch:"mean_score" json:"score"`
+	Day      Day      `ch:"day" json:"day"`
+	Sessions uint64   `ch:"sessions" json:"sessions"`
+	Flagged  uint64   `ch:"flagged_sessions" json:"flagged"`
+	Score    *float64 `ch:"mean_score" json:"score"`
 }
 
 // HourCount is how much there was in an hour.

@@ -23,7 +23,7 @@ type TurnHit struct {
 	Role      string        `ch:"role" json:"role"`
 	Agent     string        `ch:"agent_id" json:"agent_id"`
 	At        *time.Time    `ch:"at" json:"at"`
-	Day       *time.Time    `ch:"day" json:"day"`
+	Day       Day           `ch:"day" json:"day"`
 	Shop      string        `ch:"shop" json:"shop"`
 	Text      string        `ch:"text" json:"text"`
 	Emotion   string        `ch:"emotion" json:"emotion"`
@@ -177,8 +177,8 @@ func (a *API) turns(r *Request) (any, error) {
 		page.Items = page.Items[:r.Limit]
 		last := page.Items[r.Limit-1]
 		day := "1970-01-01"
-		if last.Day != nil {
-			day = last.Day.Format(time.DateOnly)
+		if !last.Day.IsZero() {
+			day = last.Day.String()
 		}
 		if page.Next, err = r.Next(turnKey{day, last.SessionID, last.Position}); err != nil {
 			return nil, err

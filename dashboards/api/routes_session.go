@@ -34,7 +34,7 @@ type SessionDetail struct {
 type SessionHead struct {
 	SessionRow
 	EndedAt    *time.Time        `ch:"ended_at" json:"ended_at"`
-	Day        *time.Time        `ch:"day" json:"day" doc:"day of the start"`
+	Day        Day               `ch:"day" json:"day" doc:"day of the start"`
 	Source     string            `ch:"source" json:"source"`
 	SkillGroup string            `ch:"skill_group" json:"skill_group"`
 	MediaURL   string            `ch:"media_url" json:"media_url" doc:"the recording; turns say where they are in it (start_ms)"`

@@ -40,6 +40,8 @@ func (s *components) of(t reflect.Type) map[string]any {
 	switch t {
 	case reflect.TypeFor[time.Time]():
 		return map[string]any{"type": "string", "format": "date-time"}
+	case reflect.TypeFor[Day]():
+		return map[string]any{"type": []string{"string", "null"}, "format": "date"}
 	case reflect.TypeFor[decimal.Decimal]():
 		return map[string]any{"type": "string", "description": "a decimal number"}
 	case reflect.TypeFor[json.RawMessage]():
