@@ -215,7 +215,7 @@ func (a *app) newAlerts(kafka stream.KafkaConfig, s *store, analyser func() *ana
 	return &alerts{m, closeTargets}, nil
 }
 
-// checkAlerts says who is told of what, for doctor: the rules exist and the secrets of the targets can be read.
+// checkAlerts says who is told of what, for doctor, and that the secrets of the targets can be read.
 func (a *app) checkAlerts() (string, error) {
 	c := &a.config.Alerts
 	if !c.Enabled {
@@ -229,9 +229,10 @@ func (a *app) checkAlerts() (string, error) {
 	for _, r := range set.Rules() {
 		known[r.ID] = true
 	}
+	var elsewhere []string
 	for _, id := range slices.Concat(c.Rules, c.Mute) {
 		if !known[id] {
-			return "", fmt.Errorf("alerts: no rule of rules.packs has the id %q", id)
+			elsewhere = append(elsewhere, id)
 		}
 	}
 	for i := range c.Targets {
@@ -244,7 +245,11 @@ func (a *app) checkAlerts() (string, error) {
 			return "", fmt.Errorf("alerts.targets: %w", err)
 		}
 	}
-	return fmt.Sprintf("rules of severity %s and above, %d targets beside the browsers, %d correlations", c.MinSeverity, len(c.Targets), len(c.Correlations)), nil
+	detail := fmt.Sprintf("rules of severity %s and above, %d targets beside the browsers, %d correlations", c.MinSeverity, len(c.Targets), len(c.Correlations))
+	if len(elsewhere) > 0 {
+		detail += "; not in rules.packs, perhaps in a published pack: " + strings.Join(elsewhere, ", ")
+	}
+	return detail, nil
 }
 
 // newHub makes what shows alerts to browsers.

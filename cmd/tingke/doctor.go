@@ -149,7 +149,7 @@ func (a *app) doctor(ctx context.Context) []check {
 		}
 		return fmt.Sprintf("%d rules of %s", len(set.Rules()), strings.Join(a.config.Rules.Packs, ", ")), nil
 	})
-	add("alerts", "set what the message names: alerts.rules, or the environment or the files of the targets' secrets", a.checkAlerts)
+	add("alerts", "set what the message names: the environment or the files with the targets' addresses and secrets", a.checkAlerts)
 	add("users", "mend the users file; a running server keeps the users it had before", a.checkUsers)
 	return out
 }
