@@ -255,6 +255,18 @@ func handWorlds() []handWorld {
 		h.order("o2", "d", "paid", "12:05:00", "12:31:00", "7", "", 0)
 	}, "wang 02: sales=80", "li 02: sales=7", "first wang 02: sales=0", "first li 02: sales=87", "only wang 02: sales=0", "only li 02: sales=7")
 
+	f("limits are inside: 15 days, 24 hours and 4 days, 30, 180 and 300 seconds", func(h *hand) {
+		for _, c := range []string{"c1", "c2", "c3", "c4", "c5"} {
+			h.talk("s"+c, c, "li", "customer|10:00:00|在吗", "li|10:00:30|在的", "customer|11:00:00|好", "li|11:03:00|嗯", "customer|12:00:00|好", "li|12:05:00|嗯")
+		}
+		h.order("o1", "c1", "created", "-15 10:00:00", "", "9", "", 0)            // 15 days before: not new
+		h.order("o2", "c2", "created", "-15 04:00:00", "", "9", "", 0)            // six hours more: new
+		h.order("o3", "c3", "paid", "10:00:00", "+4 10:00:00", "9", "", 0)        // at the very start, paid after 4 days: new, converts
+		h.order("o4", "c4", "created", "10:10:00", "10:11:00", "9", "", 0)        // has a time of payment, but is not paid
+		h.order("o5", "c5", "paid", "+1 10:00:00", "+4 10:00:00.001", "9", "", 0) // paid a millisecond late
+		// of four new ones c3 converts; each wait is a third of the rounds
+	}, "li 02: received=5 pre_order=4 conversion=0.25 within_30s=0.333333333 within_180s=0.666666667 within_300s=1")
+
 	f("taobao: a wait counts ten minutes at most, and an unanswered question counts as that", func(h *hand) {
 		h.talk("s", "c", "li", "customer|10:00:00|在吗", "customer|10:00:20|有货吗", "li|10:12:00|有的", "customer|10:20:00|好", "li|10:20:10|嗯", "customer|11:00:00|还在吗")
 		// 720 s count 600, 10 s, unanswered 600: 1,210 / 3 s; one of three within 3 minutes. Generic: (720 + 10) / 2

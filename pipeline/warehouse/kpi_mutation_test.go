@@ -99,12 +99,10 @@ func TestKPIMutations(t *testing.T) {
 	tb("(p.automatic_only OR NOT excused)", "true")
 	tb(">= p.opens[", "> p.opens[")
 	tb("< p.closes[", "<= p.closes[")
-	tb("s != '' AND o, kpi_round_passer", "s != '', kpi_round_passer")
 	tb("arrayMap(x -> toUInt8(0), passed_agent)", "arrayMap(x -> toUInt8(1), passed_agent)")
 	f("jd", "agent_kpi", "p.pay_hours = 0 OR", "")
 	f("jd", "agent_kpi", "message_open),\n", "kpi_message_answered),\n")
 	f("douyin", "agent_kpi", "timed > 0 AND soon_180 = timed", "soon_180 > 0")
 	f("douyin", "agent_kpi", "if(p.bot_waits, x_ms", "if(true, x_ms")
-	f("douyin", "agent_kpi", "if(p.automatic_reply, kpi_auto_ms, round_reply_ms)", "round_reply_ms")
 	f("only", "agent_kpi", "p.attribution != 'only' OR", "true OR")
 }
