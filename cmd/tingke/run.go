@@ -63,6 +63,7 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	}
 	m := mask.New(key, mask.Options{})
 	s := a.config.Stream
+	a.roomForEngine(store)
 	alerts, err := a.newAlerts(kafka, store, analyser.InUse, registry)
 	if err != nil {
 		return nil, err
