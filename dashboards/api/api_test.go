@@ -232,6 +232,9 @@ func TestCursor(t *testing.T) {
 			t.Errorf("%s: pages give %v, one page %v", sort, ids, want)
 		}
 		for i, id := range want {
+			if sort != "queue" && i != 1 {
+				continue
+			}
 			n := get[Neighbours](t, f.api, "admin", Prefix+"/sessions/"+id+"/neighbours?sort="+sort)
 			previous, following := "", ""
 			if i > 0 {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -141,10 +142,14 @@ func (a *API) rules(r *Request) (any, error) {
 		return nil, err
 	}
 	out := &RuleList{Packs: use.Packs, Problems: use.Problems, Version: use.Set.Version()}
+	for i := range out.Packs {
+		out.Packs[i].Origin = originOf(out.Packs[i])
+	}
 	at := map[string]*RuleRow{}
 	infos := use.Set.Rules()
 	out.Rules = make([]RuleRow, len(infos))
 	for i, info := range infos {
+		info.File = filepath.Base(info.File) // where files lie on the server is nobody's business
 		out.Rules[i].RuleInfo = info
 		at[info.ID] = &out.Rules[i]
 	}
@@ -182,6 +187,14 @@ func (a *API) rules(r *Request) (any, error) {
 	return out, nil
 }
 
+// originOf says where a pack comes from, without the path of a file.
+func originOf(p rulestore.Pack) string {
+	if strings.HasPrefix(p.Origin, "file ") {
+		return "file"
+	}
+	return p.Origin
+}
+
 // textOf gives the text of a pack: of a published version, or of the one in use where version is "".
 func (a *API) textOf(ctx context.Context, pack, version string) (*PackText, error) {
 	if a.Rules == nil {
@@ -206,11 +219,7 @@ func (a *API) textOf(ctx context.Context, pack, version string) (*PackText, erro
 		if err != nil {
 			return nil, err
 		}
-		origin, _, _ := strings.Cut(p.Origin, " ") // not the path on the server
-		if p.Origin == rulestore.OriginBuiltIn {
-			origin = p.Origin
-		}
-		t := &PackText{Pack: pack, Version: p.Version, Origin: origin, YAML: string(text)}
+		t := &PackText{Pack: pack, Version: p.Version, Origin: originOf(p), YAML: string(text)}
 		for _, x := range use.Set.Rules() {
 			if x.Pack == pack {
 				t.Rules = append(t.Rules, x.ID)
