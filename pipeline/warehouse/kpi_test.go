@@ -118,7 +118,7 @@ func TestKPI(t *testing.T) {
 		`pre_order=2 conversion=0.5 sales="100" net_sales="100" basket=100 items_per_customer=2 answer_ratio=0.6 csat=0.5 invite_rate=0.25 score=65 hit_rate=0.25 appeal_rate=1 appeal_won_rate=1 is_final=true item_price=null`)
 	f("channel_kpi", "day = '2026-03-03' AND sales > 0", strings.Replace(`channel="chat" source="qianniu" day="2026-03-03" `+wang, "answer_ratio=1", "answer_ratio=2", 1))
 
-	if _, err := w.UserQuery(ctx, "SELECT * FROM agent_kpi(profile = 'taobao', from = '2026-03-01', to = '2026-03-05', as_of = '2026-03-07')", Limits{}); err == nil || !strings.Contains(err.Error(), "unknown KPI profile") {
+	if _, err := w.UserQuery(ctx, "SELECT * FROM agent_kpi(profile = 'taobo', from = '2026-03-01', to = '2026-03-05', as_of = '2026-03-07')", Limits{}); err == nil || !strings.Contains(err.Error(), "unknown KPI profile") {
 		t.Errorf("an unknown profile gives %v", err)
 	}
 	for _, v := range PublicViews() {
