@@ -48,8 +48,8 @@ test: deps ## all fast tests
 	go test ./... ./testdata
 
 .PHONY: test-race
-test-race: deps ## the same under the race detector
-	go test -race -timeout 25m ./... ./testdata
+test-race: deps ## the same under the race detector, without those that only keep the engine busy
+	go test -race -short -timeout 25m ./... ./testdata
 
 .PHONY: test-kill
 test-kill: build ## the worker killed at 50 seeded moments and at every failpoint

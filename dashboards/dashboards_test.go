@@ -296,6 +296,9 @@ func TestNumbersLeadToTheirSessions(t *testing.T) {
 
 // TestFiguresAreThoseOfTheViews: what a page says can be selected by anybody.
 func TestFiguresAreThoseOfTheViews(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	h, w := worldPages(t)
 	f := func(path, sql, format string) {
 		t.Helper()

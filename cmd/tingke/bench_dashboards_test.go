@@ -12,6 +12,9 @@ import (
 // TestBenchDashboards: every GET of the API is asked or is said why not, a small store answers all of them, and a second
 // run takes the store that is there.
 func TestBenchDashboards(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	if _, err := engine.FindLibrary(); err != nil {
 		t.Skipf("SKIPPED, bench dashboards is not run: %v", err)
 	}

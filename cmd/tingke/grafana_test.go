@@ -193,6 +193,9 @@ func demoStore(t *testing.T) (*app, *store) {
 // TestGrafanaBoard runs every query of the board against the demo's store, and checks every metric of panels and alerts
 // against what a worker registers.
 func TestGrafanaBoard(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	b := readBoard(t)
 	a, s := demoStore(t)
 	if err := s.Write(t.Context(), stream.Batch{LostRanges: []stream.LostRange{{Topic: "tingke.transcripts", Partition: 1, From: 5, To: 9, At: time.Now()}}}); err != nil {

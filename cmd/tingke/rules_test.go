@@ -191,6 +191,9 @@ func TestRulesOverAStore(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if n, err := s.RepairReviews(t.Context()); n != 2 || err != nil {
+		t.Fatalf("%d sessions folded, want 2: %v", n, err)
+	}
 	out := run(t, 0, `"id":"shirk_refund"`, "rules", "list", "--json", "--dir", dir)
 	if !strings.Contains(out, `"origin":"published","hits":2,"sessions":2,"confirmed":1,"dismissed":1`) {
 		t.Errorf("list: %s", out)

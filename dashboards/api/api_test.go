@@ -80,6 +80,9 @@ func quoteJSON(s string) string {
 // TestRoles asks for every route in every role, and without a log-in. What is allowed works, or is in conflict with what
 // was done before; what is not is 403, whatever it asks for.
 func TestRoles(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	f := newFixture(t)
 	known := map[string]bool{}
 	for _, row := range roleTable {

@@ -153,6 +153,10 @@ func TestExportErrors(t *testing.T) {
 	if w := asWith(f.api, failing, "admin", http.MethodGet, Prefix+"/exports/opinions", "", ""); w.Code < 500 || strings.HasPrefix(w.Body.String(), "PK") {
 		t.Errorf("without an audit log: status %d, want no file", w.Code)
 	}
+	if !strings.Contains(f.log.String(), "closed pipe") {
+		t.Error("the log does not say why")
+	}
+	f.log.Reset() // other tests share it
 }
 
 func TestExportsAtOnce(t *testing.T) {

@@ -21,6 +21,9 @@ var nasty = []string{
 // TestInjection puts every nasty string into every filter, against the real engine: nothing fails, and as nothing is
 // called so, nothing is found. What is no such value at all is refused, not passed on.
 func TestInjection(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	f := readFixture(t)
 	ctx := t.Context()
 	find := func(from string, values []string, where string, params []any) {
@@ -102,6 +105,9 @@ var either = regexp.MustCompile(foreign.String() + `|one-[34]|"a2"|名a2|谢谢A
 // TestScope asks for every GET route as somebody who is held to a team, and as an agent, with and without filters that ask
 // for what is foreign: nothing of it occurs in an answer.
 func TestScope(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	f := newFixture(t)
 	if !foreign.MatchString(as(f.api, "admin", http.MethodGet, Prefix+"/sessions", "").Body.String()) {
 		t.Fatal("the foreign words do not occur at all: the test sees nothing")

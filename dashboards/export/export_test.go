@@ -36,6 +36,9 @@ func mustFilter(t testing.TB, query string) filter.Filter {
 
 // TestFiguresAreThoseOfTheViews compares exports with queries of their own.
 func TestFiguresAreThoseOfTheViews(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	e := exporter(t)
 	f := func(what string, r Request, column, sql string) {
 		t.Helper()
@@ -118,6 +121,9 @@ func TestRequestErrors(t *testing.T) {
 
 // TestInjection puts SQL into every filter and option: nothing but an empty result or an error of the request comes of it.
 func TestInjection(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	e := exporter(t)
 	for _, evil := range []string{`\' OR 1=1 --`, "{x:String}');DROP TABLE transcripts;--"} {
 		for _, d := range Datasets() {

@@ -148,6 +148,9 @@ func eachRequest(t *testing.T, format string, f func(t *testing.T, e *Exporter, 
 }
 
 func TestParquetReadsBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	eachRequest(t, "parquet", func(t *testing.T, e *Exporter, r Request) {
 		_, columns, want, b := readBack(t, e, r)
 		f, err := parquet.OpenFile(bytes.NewReader(b), int64(len(b)))
@@ -221,6 +224,9 @@ func parquetValue(c *Column, v parquet.Value) Value {
 }
 
 func TestArrowReadsBack(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	for _, format := range []string{"arrow", "arrows"} {
 		t.Run(format, func(t *testing.T) {
 			eachRequest(t, format, func(t *testing.T, e *Exporter, r Request) {

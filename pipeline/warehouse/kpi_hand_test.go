@@ -75,6 +75,9 @@ type handWorld struct {
 // TestKPIByHand: worlds small enough to be worked out on paper. Both the views and the oracle have to say what the
 // paper says; the numbers in the comments are the working.
 func TestKPIByHand(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	from, to, asOf := "2026-03-01", "2026-03-08", "2026-03-09"
 	var all world
 	worlds := handWorlds()

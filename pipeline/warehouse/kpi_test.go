@@ -35,6 +35,9 @@ func said(id, agent, customer string, start time.Time, lines ...string) *schemas
 }
 
 func TestKPI(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	ctx := context.Background()
 	w := migrated(t)
 	tuesday := monday.AddDate(0, 0, 1)

@@ -298,7 +298,10 @@ func addReviews(t *testing.T, w *Warehouse, reviews []review, analyses []*schema
 // TestKPIEqualsOracle: in 500 random worlds every row of every KPI view is, in every profile, what the oracle says; then
 // everything is sent again in another order, in parts and twice, and nothing has changed.
 func TestKPIEqualsOracle(t *testing.T) {
-	const worlds, together = 500, 250
+	worlds, together := 500, 250
+	if testing.Short() {
+		worlds, together = 50, 50
+	}
 	from, to, asOf := "2026-03-01", "2026-03-08", "2026-03-09"
 	views := []string{"agent_kpi", "team_kpi", "shop_kpi", "channel_kpi"}
 	an := worldAnalyser(t)
