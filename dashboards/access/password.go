@@ -99,7 +99,7 @@ func parseHash(s string) (*passwordHash, error) {
 		}
 		n, err := strconv.ParseUint(text, 10, 32)
 		if !ok || err != nil || strconv.FormatUint(n, 10) != text {
-			return nil, fmt.Errorf("has the parameters %q, not m=...,t=...,p=...", clip(part[3], 40))
+			return nil, fmt.Errorf("has the parameters %q, not m=,t=,p= with a number each", clip(part[3], 40))
 		}
 		values[i] = n
 	}

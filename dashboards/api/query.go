@@ -68,18 +68,3 @@ func paramName(p any) string {
 	n, _ := p.(driver.NamedValue)
 	return n.Name
 }
-
-// inScope says whether the caller may see a session; the error of one that is not there and of one that is not theirs
-// are the same.
-func (a *API) inScope(r *Request, id string) error {
-	sql, p := r.Scope.Where("team", "agent_ids")
-	var n uint64
-	err := a.Warehouse.Conn().QueryRow(r.Context(), "SELECT count() FROM sessions WHERE session_id = {id:String} AND "+sql, params([]any{named("id", id)}, p)...).Scan(&n)
-	if err != nil {
-		return err
-	}
-	if n == 0 {
-		return NotFound("session")
-	}
-	return nil
-}

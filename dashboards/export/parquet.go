@@ -18,7 +18,7 @@ const (
 // parquetSink writes typed columns in row groups of bounded size.
 type parquetSink struct {
 	h     *header
-	w     *parquet.Writer
+	w     *parquet.GenericWriter[any]
 	rows  int
 	bytes int
 	one   []parquet.Row
@@ -61,7 +61,7 @@ func newParquet(w io.Writer, h *header) (*parquetSink, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot describe the columns: %w", err)
 	}
-	return &parquetSink{h: h, one: make([]parquet.Row, 1), w: parquet.NewWriter(w, schema,
+	return &parquetSink{h: h, one: make([]parquet.Row, 1), w: parquet.NewGenericWriter[any](w, schema,
 		parquet.CreatedBy("tingke", "1", "export"), parquet.KeyValueMetadata("tingke.title", h.title), parquet.KeyValueMetadata("tingke.columns", string(about)))}, nil
 }
 

@@ -68,7 +68,7 @@ func (s *Service) Assign(ctx context.Context, who access.Identity, b Batch) ([]A
 		return nil, err
 	}
 	var list []warehouse.Assignable
-	known := map[string]*Session{}
+	var known map[string]*Session
 	var err error
 	if b.Method == ByHand {
 		if known, err = s.load(ctx, who, b.Sessions); err != nil {

@@ -215,7 +215,7 @@ func TestLifeOfAnUpload(t *testing.T) {
 	if _, err := s.Get(u.ID, "sup"); code(err) != "not_found" || len(stored(t, s)) > 0 {
 		t.Errorf("after the run: %v, %v", err, stored(t, s))
 	}
-	if u, err = s.Receive(ctx, "sup", parts("a.jsonl", chat)); err != nil {
+	if _, err = s.Receive(ctx, "sup", parts("a.jsonl", chat)); err != nil {
 		t.Fatal(err)
 	}
 	*now = now.Add(2 * time.Hour)
@@ -293,11 +293,11 @@ func FuzzUpload(f *testing.F) {
 			}
 			return
 		}
-		p, err := s.Preview(context.Background(), u.ID, "sup", How{Map: map[string]any{"columns": columns}})
-		if err != nil && code(err) == "" {
+		if _, err := s.Preview(context.Background(), u.ID, "sup", How{Map: map[string]any{"columns": columns}}); err != nil && code(err) == "" {
 			t.Fatal(err)
 		}
-		if p, err = s.Preview(context.Background(), u.ID, "sup", How{}); err != nil && code(err) == "" {
+		p, err := s.Preview(context.Background(), u.ID, "sup", How{})
+		if err != nil && code(err) == "" {
 			t.Fatal(err)
 		}
 		if err == nil && p.Messages == 0 && p.RejectedCount == 0 && strings.TrimSpace(strings.Trim(content, "\ufeff")) != "" && u.Files[0].Problem != "" {
