@@ -5,14 +5,13 @@ import (
 	"compress/gzip"
 	"encoding/json"
 	"io"
-	"math"
 	"os"
 	"path/filepath"
-	"sort"
 	"strings"
 	"testing"
 
 	"github.com/tingke/tingke/nlp/data"
+	"github.com/tingke/tingke/nlp/measure"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -186,45 +185,9 @@ func TestFiguresOnSatisfaction(t *testing.T) {
 		}
 		x, y = append(x, a.Features(in).Experience), append(y, r.Quality.Satisfaction)
 	}
-	got := pearson(ranks(x), ranks(y))
+	got := measure.Spearman(x, y)
 	t.Logf("Spearman of experience with mean satisfaction votes: %.3f of %d dialogues", got, len(rows))
 	if got < 0.60 {
 		t.Errorf("Spearman %.3f, a step back from .60", got)
 	}
-}
-
-func ranks(v []float64) []float64 {
-	at := make([]int, len(v))
-	for i := range at {
-		at[i] = i
-	}
-	sort.Slice(at, func(i, j int) bool { return v[at[i]] < v[at[j]] })
-	out := make([]float64, len(v))
-	for i := 0; i < len(at); {
-		j := i
-		for j < len(at) && v[at[j]] == v[at[i]] {
-			j++
-		}
-		for _, k := range at[i:j] {
-			out[k] = float64(i+j-1) / 2
-		}
-		i = j
-	}
-	return out
-}
-
-func pearson(x, y []float64) float64 {
-	n := float64(len(x))
-	var mx, my, xy, xx, yy float64
-	for i := range x {
-		mx, my = mx+x[i]/n, my+y[i]/n
-	}
-	for i := range x {
-		dx, dy := x[i]-mx, y[i]-my
-		xy, xx, yy = xy+dx*dy, xx+dx*dx, yy+dy*dy
-	}
-	if xx == 0 || yy == 0 {
-		return 0
-	}
-	return xy / math.Sqrt(xx*yy)
 }

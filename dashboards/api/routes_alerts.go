@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -129,9 +130,24 @@ func (a *API) alertRow(x *warehouse.Alert) AlertRow {
 }
 
 // alertScope is what the caller may see of alerts.
-func alertScope(r *Request) (string, []any) { return r.Scope.Where("team", "[agent_id]") }
+func alertScope(r *Request) (string, []any) {
+	return r.Scope.Where("team", "[agent_id, session_agent]")
+}
 
-// Compared as a whole: ClickHouse turns withheld = ” into the size of a column that the view does not have.
+// alertFilter is the condition on the view alerts of what the caller may see and the filters ask for.
+func alertFilter(r *Request) (string, []any) {
+	sql, p := alertScope(r)
+	for _, name := range []string{"shop", "channel", "team"} {
+		if r.Filter.Get(name) != "" {
+			sql += " AND " + name + " IN {alert_" + name + ":Array(String)}"
+			p = append(slices.Clone(p), named("alert_"+name, r.Filter.All(name)))
+		}
+	}
+	return sql, p
+}
+
+// Compared as a whole: ClickHouse turns a comparison of withheld with the empty text into the size of a column that the
+// view does not have.
 const openAlerts = "concat(withheld, '') = '' AND state IN ('stored', 'sent', 'failed')"
 
 // alertKey is where an alert stands in the list.

@@ -426,15 +426,3 @@ func (a *API) recurrence(r *Request) (any, error) {
 	}
 	return out, nil
 }
-
-// alertScope is the condition on the view alerts of what the caller may see and the filters ask for.
-func (a *API) alertScope(r *Request) (string, []any) {
-	sql, p := r.Scope.Where("team", "[agent_id, session_agent]")
-	for _, name := range []string{"shop", "channel", "team"} {
-		if r.Filter.Get(name) != "" {
-			sql += " AND " + name + " IN {alert_" + name + ":Array(String)}"
-			p = append(slices.Clone(p), named("alert_"+name, r.Filter.All(name)))
-		}
-	}
-	return sql, p
-}

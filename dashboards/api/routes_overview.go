@@ -145,7 +145,7 @@ func (a *API) overview(r *Request) (any, error) {
 	q.all(&o.Hours, fmt.Sprintf(`SELECT toHour(assumeNotNull(started_at), '%s') AS hour, count() AS sessions, countIf(flagged AND state = 'closed') AS flagged_sessions
 		FROM sessions WHERE day = {last:Date} AND %s GROUP BY hour ORDER BY hour`, a.Timezone.String(), where), p...)
 	q.all(&o.Rules, "SELECT rule_id, argMax(severity, "+rank+") AS worst, uniqExact(session_id) AS sessions FROM hits WHERE severity != 'info' AND "+filter.Breach+" AND "+hitsOn+" GROUP BY rule_id ORDER BY sessions DESC, rule_id LIMIT 10", hp...)
-	alertsWhere, ap := a.alertScope(r)
+	alertsWhere, ap := alertFilter(r)
 	q.all(&o.Alerts, fmt.Sprintf(`SELECT severity, count() AS alerts, countIf(state NOT IN ('acknowledged', 'superseded')) AS waiting FROM alerts
 		WHERE toDate(at, '%s') = {last:Date} AND %s GROUP BY severity ORDER BY %s DESC`, a.Timezone.String(), alertsWhere, rank), params(p, ap)...)
 	roundsOn, rp := r.Filter.On("rounds")
