@@ -408,3 +408,19 @@ func TestEvaluateIsPureAndConcurrent(t *testing.T) {
 	}
 	wg.Wait()
 }
+
+// TestWordsAreEvidenceOnce: conditions that rest on the same words name them once.
+func TestWordsAreEvidenceOnce(t *testing.T) {
+	s := mustLoad(t, Text("p.yaml", []byte(head+"  - {id: a, name: 规则, severity: major, reason: x, forbid: {any: [{keyword: [爱买不买]}, {regex: '爱买不.'}, {keyword: [滚]}]}}\n")))
+	got := evaluate(t, s, chat("客服: 爱买不买，滚", "客服: 爱买不买"))
+	if n := len(got.Hits); n != 1 {
+		t.Fatalf("%d hits, want 1", n)
+	}
+	var at []string
+	for _, e := range got.Hits[0].Evidence {
+		at = append(at, fmt.Sprintf("%d-%d", e.Start, e.End))
+	}
+	if want := "0-12 15-18 0-12"; strings.Join(at, " ") != want {
+		t.Errorf("evidence %v, want %s", at, want)
+	}
+}

@@ -98,7 +98,10 @@ func (e *evaluation) hit(v *verdict, places []hit, points float64) schemas.Hit {
 			break
 		}
 		start, end := e.original(p)
-		h.Evidence = append(h.Evidence, schemas.Evidence{Turn: e.t.Turns[p.turn].Seq.V, Start: start, End: end})
+		ev := schemas.Evidence{Turn: e.t.Turns[p.turn].Seq.V, Start: start, End: end}
+		if n := len(h.Evidence); n == 0 || h.Evidence[n-1] != ev { // two conditions may rest on the same words
+			h.Evidence = append(h.Evidence, ev)
+		}
 	}
 	switch {
 	case len(places) == 0:
