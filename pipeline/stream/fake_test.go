@@ -217,9 +217,10 @@ func (c *cluster) create(t testing.TB, partitions int) {
 
 func (c *cluster) delete(t testing.TB) {
 	t.Helper()
-	if _, err := client(c).DeleteTopics(testContext(t, 10*time.Second), &kafka.DeleteTopicsRequest{Topics: []string{c.topic}}); err != nil {
-		t.Error(err)
-	}
+	eventually(t, "the topic is deleted", func() bool {
+		resp, err := client(c).DeleteTopics(testContext(t, 10*time.Second), &kafka.DeleteTopicsRequest{Topics: []string{c.topic}})
+		return err == nil && (resp.Errors[c.topic] == nil || errors.Is(resp.Errors[c.topic], kafka.UnknownTopicOrPartition))
+	})
 }
 
 // testOptions are options with times that fit a test; nothing is idle and no open session is written early.
