@@ -45,13 +45,12 @@ type KPIQuery struct {
 // KPIRow is a row of figures; what the columns mean stands in schemas/README.md. A nil figure is undefined, never 0.
 // AgentID, Team, Shop, Channel and Source are set where By has them.
 type KPIRow struct {
-	AgentID string `ch:"agent_id" json:"agent_id"`
-	Team    string `ch:"team" json:"team"`
-	Shop    string `ch:"shop" json:"shop"`
-	Channel string `ch:"channel" json:"channel"`
-	Source  string `ch:"source" json:"source"`
-	// Day is midnight UTC of the day.
-	Day              time.Time       `ch:"day" json:"day"`
+	AgentID          string          `ch:"agent_id" json:"agent_id"`
+	Team             string          `ch:"team" json:"team"`
+	Shop             string          `ch:"shop" json:"shop"`
+	Channel          string          `ch:"channel" json:"channel"`
+	Source           string          `ch:"source" json:"source"`
+	Day              Day             `ch:"day" json:"day"`
 	Received         uint64          `ch:"received" json:"received"`
 	Rounds           uint64          `ch:"rounds" json:"rounds"`
 	AvgReplyMS       *float64        `ch:"avg_reply_ms" json:"avg_reply_ms"`
@@ -86,12 +85,12 @@ type KPISession struct {
 	// SessionID is empty for an order that names an agent who had no session before it.
 	SessionID string `ch:"session_id" json:"session_id"`
 	// Object is the order of figures about orders and the hit of figures about appeals, else empty.
-	Object     string    `ch:"object" json:"object"`
-	Day        time.Time `ch:"day" json:"day"`
-	AgentID    string    `ch:"agent_id" json:"agent_id"`
-	Team       string    `ch:"team" json:"team"`
-	Shop       string    `ch:"shop" json:"shop"`
-	CustomerID string    `ch:"customer_id" json:"customer_id"`
+	Object     string `ch:"object" json:"object"`
+	Day        Day    `ch:"day" json:"day"`
+	AgentID    string `ch:"agent_id" json:"agent_id"`
+	Team       string `ch:"team" json:"team"`
+	Shop       string `ch:"shop" json:"shop"`
+	CustomerID string `ch:"customer_id" json:"customer_id"`
 	// Bottom is how often it counts in the denominator or in the mean, Top how often in the numerator. Of received,
 	// pre_order, order_rate and conversion, which count distinct customers, these are rounds.
 	Bottom uint64 `ch:"bottom" json:"bottom"`

@@ -37,7 +37,7 @@ COMMENT 'Who migrates now'`
 const lockLease = time.Minute
 
 // fsyncTables have the settings that {{fsync}} stands for.
-var fsyncTables = []string{"transcripts", "analyses", "order_rows", "rating_rows", "dead_letter_rows", "lost_range_rows", "forgotten", "review_events"}
+var fsyncTables = []string{"transcripts", "analyses", "order_rows", "rating_rows", "dead_letter_rows", "lost_range_rows", "forgotten", "forgotten_sessions", "run_packs", "review_events"}
 
 // Migrate brings the schema to this program's version and applies the configured timezone and fsync. It is safe to
 // call at each start and from several processes at once. A migration whose file was changed after it was applied is
@@ -169,14 +169,6 @@ func (w *Warehouse) apply(ctx context.Context, p plan) error {
 		}
 		w.log.Info("views made anew", "migration", m.Name, "timezone", p.timezone)
 	}
-	if p.refsync {
-		for _, table := range fsyncTables {
-			sql := "ALTER TABLE " + table + " MODIFY SETTING fsync_after_insert = " + p.fsync + ", fsync_part_directory = " + p.fsync
-			if err := w.retryDDL(ctx, sql); err != nil {
-				return fmt.Errorf("cannot change fsync of table %s: %w", table, err)
-			}
-		}
-	}
 	for _, m := range p.missing {
 		if err := run(m); err != nil {
 			return err
@@ -186,6 +178,14 @@ func (w *Warehouse) apply(ctx context.Context, p plan) error {
 			return fmt.Errorf("cannot record migration %s: %w", m.Name, err)
 		}
 		w.log.Info("migration applied", "migration", m.Name)
+	}
+	if p.refsync {
+		for _, table := range fsyncTables {
+			sql := "ALTER TABLE " + table + " MODIFY SETTING fsync_after_insert = " + p.fsync + ", fsync_part_directory = " + p.fsync
+			if err := w.retryDDL(ctx, sql); err != nil {
+				return fmt.Errorf("cannot change fsync of table %s: %w", table, err)
+			}
+		}
 	}
 	if p.store {
 		sql := fmt.Sprintf("INSERT INTO settings (name, value) VALUES ('timezone', %s), ('fsync', %s)", quote(p.timezone), quote(p.fsync))

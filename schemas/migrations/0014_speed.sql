@@ -1,0 +1,1 @@
+-- What makes the pages fast over ten million turns; the views that people select from stay as they are.
