@@ -25,7 +25,7 @@ func (a *app) newReviews(ctx context.Context, s *store, users *access.Users) (*r
 	}
 	// Remarks hold no ids of customers, so the key of pseudonyms does not matter here.
 	masker := mask.New(nil, mask.Options{})
-	return review.New(review.Options{Warehouse: s.Warehouse, AppealDays: a.config.Review.AppealDays, Reviewer: users.Identity,
+	return review.New(review.Options{Warehouse: s.Warehouse, AppealDays: a.config.Review.AppealDays, Reviewer: users.Identity, Users: users.Active,
 		Mask: func(text string) string {
 			masked, _ := masker.Text(text)
 			return masked

@@ -83,6 +83,7 @@ var roleTable = []struct {
 	{"POST /sessions/{session_id}/review", "/sessions/one-2/review", `{"action": "note", "note": "看过了"}`, "admin supervisor agent"},
 	{"POST /reviews/bulk", "/reviews/bulk", `{"actions": [{"session_id": "one-2", "action": "note", "note": "看过了"}]}`, "admin supervisor"},
 	{"POST /reviews/assign", "/reviews/assign", `{"method": "round_robin", "reviewers": [{"user": "sup"}], "dry_run": true}`, "admin supervisor"},
+	{"GET /reviews/reviewers", "/reviews/reviewers", "", "admin supervisor"},
 	{"GET /reviews/queue", "/reviews/queue", "", "admin supervisor"},
 	{"GET /reviews/appeals", "/reviews/appeals", "", "admin supervisor agent"},
 	{"POST /sessions/{session_id}/hits/{hit_id}/case", "/sessions/one-2/hits/" + banHit + "/case", "{}", "admin supervisor"}, // nobody has dismissed it

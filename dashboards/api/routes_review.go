@@ -33,6 +33,10 @@ func (a *API) reviewRoutes() []Route {
 			Body: ReviewBatch{}, Response: ReviewAssignments{}, Handle: a.assign, Timeout: time.Minute,
 		},
 		{
+			Method: http.MethodGet, Path: "/reviews/reviewers", Roles: deciders, Summary: "Who may decide on sessions, and how much each has to do",
+			Response: Reviewers{}, Handle: a.reviewers,
+		},
+		{
 			Method: http.MethodGet, Path: "/reviews/queue", Roles: deciders, Summary: "What is left to review: closed sessions, by severity, experience and time",
 			Filters: without(sessionFilters, "state", "reviewed"), Query: []Param{sortParam, {Name: "mine", Type: "text", Enum: []string{"mine", "open", "all"}, Default: "open",
 				Doc: "mine: assigned to the caller; open: these and the flagged ones of nobody; all: also those of others"}},
@@ -181,6 +185,19 @@ type ReviewAssignment struct {
 	SessionID string `json:"session_id"`
 	Assignee  string `json:"assignee"`
 	Before    string `json:"before,omitempty" doc:"who was to review it before"`
+}
+
+// Reviewers lists people who decide.
+type Reviewers struct {
+	Items []Reviewer `json:"items"`
+}
+
+// Reviewer is somebody who may decide on sessions.
+type Reviewer struct {
+	User     string `json:"user"`
+	Name     string `json:"name"`
+	Role     string `json:"role" enum:"admin,supervisor"`
+	Assigned uint64 `json:"assigned" doc:"sessions that are left to review, of those the caller may see"`
 }
 
 // AppealRow is a hit that was appealed.
@@ -407,6 +424,29 @@ func (a *API) assign(r *Request) (any, error) {
 	for _, x := range list {
 		out.Counts[x.Reviewer]++
 		out.Sessions = append(out.Sessions, ReviewAssignment{x.SessionID, x.Reviewer, x.Before})
+	}
+	return out, nil
+}
+
+func (a *API) reviewers(r *Request) (any, error) {
+	s, err := a.reviews()
+	if err != nil {
+		return nil, err
+	}
+	scope, p := r.Scope.Where("team", "agent_ids")
+	var left []Count
+	if err := a.Warehouse.Conn().Select(r.Context(), &left, "SELECT assignee AS value, count() AS sessions FROM sessions WHERE assignee != '' AND NOT reviewed AND state = 'closed' AND "+scope+" GROUP BY value", params(p)...); err != nil {
+		return nil, err
+	}
+	out := &Reviewers{}
+	for _, id := range s.Reviewers() {
+		x := Reviewer{User: id.User, Name: id.Name, Role: string(id.Role)}
+		for _, c := range left {
+			if c.Value == id.User {
+				x.Assigned = c.Sessions
+			}
+		}
+		out.Items = append(out.Items, x)
 	}
 	return out, nil
 }

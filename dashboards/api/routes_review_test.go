@@ -3,7 +3,9 @@ package api
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,6 +24,7 @@ var banHit = analyse.ID("one-2", "ban", string(schemas.SeqKey(2)))
 func newReviews(t testing.TB, w *warehouse.Warehouse) *review.Service {
 	t.Helper()
 	s, err := review.New(review.Options{Warehouse: w, Mask: func(s string) string { return strings.ReplaceAll(s, "13812345678", "[电话x]") }, Now: func() time.Time { return now },
+		Users: func() []access.Identity { return slices.Collect(maps.Values(users)) },
 		Reviewer: func(user string) (access.Identity, bool) {
 			for _, u := range users {
 				if u.User == user {
@@ -159,6 +162,9 @@ func TestReviewQueue(t *testing.T) {
 	out := send[ReviewAssignments](t, f.api, "supervisor", http.MethodPost, Prefix+"/reviews/assign", `{"method": "hand", "sessions": ["one-2", "one-1"], "reviewers": [{"user": "sup1"}]}`)
 	if out.Counts["sup1"] != 2 || len(out.Sessions) != 2 {
 		t.Errorf("assigned %+v", out)
+	}
+	if list := fmt.Sprint(get[Reviewers](t, f.api, "supervisor", Prefix+"/reviews/reviewers").Items); list != "[{root Root admin 0} {sup Sup supervisor 0} {sup1 Sup One supervisor 2}]" {
+		t.Errorf("reviewers %s", list)
 	}
 	expect("supervisor", "", "two-1 two-3 one-3")
 	expect("supervisor", "?mine=all", "one-2=sup1 two-1 two-3 one-3 one-1=sup1")

@@ -167,6 +167,20 @@ func (s *Service) checkBatch(who access.Identity, b *Batch) error {
 	return nil
 }
 
+// Reviewers are the users who may decide on sessions, by name.
+func (s *Service) Reviewers() []access.Identity {
+	var out []access.Identity
+	if s.o.Users != nil {
+		for _, id := range s.o.Users() {
+			if id.Is(access.Admin, access.Supervisor) {
+				out = append(out, id)
+			}
+		}
+	}
+	slices.SortFunc(out, func(a, b access.Identity) int { return strings.Compare(a.User, b.User) })
+	return out
+}
+
 // scopeOf is what a reviewer may see.
 func (s *Service) scopeOf(user string) access.Scope {
 	if s.o.Reviewer == nil {

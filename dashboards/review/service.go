@@ -37,6 +37,8 @@ type Options struct {
 	// Reviewer gives the identity of a user, false for one who does not exist or is disabled. With it, sessions are
 	// assigned only to people who may decide on them; nil takes every name.
 	Reviewer func(user string) (access.Identity, bool)
+	// Users gives the users there are, disabled ones left out; nil knows none.
+	Users func() []access.Identity
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 }
