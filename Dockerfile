@@ -1,10 +1,19 @@
 # The program alone, for a stack with ClickHouse and Kafka servers (compose.yaml). The embedded engine and broker are not
 # meant for it: `make demo` needs no container.
+FROM node:22-bookworm-slim AS web
+WORKDIR /src/dashboards/web
+COPY dashboards/web/package.json dashboards/web/package-lock.json ./
+RUN npm ci --no-audit --no-fund
+COPY dashboards/api/openapi.json ../api/
+COPY dashboards/web .
+RUN npm run build
+
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
 RUN go mod download
 COPY . .
+COPY --from=web /src/dashboards/web/dist dashboards/web/dist
 ARG VERSION=unversioned
 RUN go build -ldflags "-s -w -X main.buildVersion=${VERSION}" -o /tingke ./cmd/tingke
 

@@ -22,8 +22,8 @@ tools:
 	@command -v go >/dev/null || { echo "make: Go 1.26 or newer is needed: install it from https://go.dev/dl" >&2; exit 1; }
 	@command -v c++ >/dev/null || command -v g++ >/dev/null || command -v clang++ >/dev/null || \
 	  { echo "make: a C++ compiler is needed (word segmentation): apt-get install g++, or xcode-select --install" >&2; exit 1; }
-	@[ -f "$(CHDB_LIB)" ] || command -v npm >/dev/null || \
-	  { echo "make: Node.js with npm is needed (it brings the embedded ClickHouse): apt-get install nodejs npm" >&2; exit 1; }
+	@[ -f "$(CHDB_LIB)" -a -f "$(WEB)/dist/index.html" ] || command -v npm >/dev/null || \
+	  { echo "make: Node.js with npm is needed (it brings the embedded ClickHouse and builds the web app): apt-get install nodejs npm" >&2; exit 1; }
 
 $(CHDB_LIB):
 	@echo "fetching the embedded ClickHouse engine ($(CHDB_PACKAGE) $(CHDB_VERSION), 180 MB)"
@@ -34,8 +34,27 @@ $(CHDB_LIB):
 deps: tools $(CHDB_LIB) ## fetch the embedded ClickHouse and the Go modules
 	@go mod download
 
+WEB := dashboards/web
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts dashboards/api/openapi.json -type f 2>/dev/null)
+
+$(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
+	@echo "fetching the parts of the web app"
+	@npm ci --prefix $(WEB) --no-audit --no-fund --loglevel=error
+	@touch $@
+
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(WEB_SOURCES)
+	@npm run build --prefix $(WEB) --silent -- --logLevel warn
+
+.PHONY: web
+web: tools $(WEB)/dist/index.html ## the web app, which bin/tingke holds
+
+.PHONY: test-web
+test-web: build ## the web app: types, lint, its tests, and a walk through every page in Chromium
+	npm run lint --prefix $(WEB) --silent && npm test --prefix $(WEB) --silent
+	TINGKE_BIN=$(CURDIR)/bin/tingke TINGKE_LIBCHDB=$(CURDIR)/$(CHDB_LIB) npm run e2e --prefix $(WEB) --silent
+
 .PHONY: build
-build: deps ## bin/tingke
+build: deps web ## bin/tingke
 	@mkdir -p bin
 	go build -ldflags "-X main.buildVersion=$(VERSION)" -o bin/tingke ./cmd/tingke
 
@@ -81,4 +100,4 @@ bench: build ## the pipeline against its floor
 
 .PHONY: clean
 clean: ## remove what was built; the demo's data and key stay in .tingke
-	rm -rf bin
+	rm -rf bin $(WEB)/dist/assets $(WEB)/dist/*.*ml $(WEB)/dist/*.svg

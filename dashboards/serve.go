@@ -13,6 +13,9 @@ import (
 	"time"
 )
 
+// requestTimeout bounds what a request may take; the API ends its own queries earlier.
+const requestTimeout = 60 * time.Second
+
 // maxConnections bounds the browsers at once; more of them wait.
 const maxConnections = 256
 
@@ -99,7 +102,7 @@ func (s Server) ServeListener(ctx context.Context, l net.Listener, handler http.
 		Handler:           onlyHost(append([]string{host}, s.Hosts...), handler),
 		ReadHeaderTimeout: 5 * time.Second,
 		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      queryTimeout + 30*time.Second,
+		WriteTimeout:      requestTimeout,
 		IdleTimeout:       60 * time.Second,
 		MaxHeaderBytes:    32 << 10,
 		ErrorLog:          slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),

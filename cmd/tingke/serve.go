@@ -74,9 +74,9 @@ func (a *app) servePages(ctx context.Context, s *store, j *judging) error {
 	}
 	defer handler.Close()
 	l, c := a.config.Listen, a.config.Access
-	site, err := dashboards.New(dashboards.Options{DB: s.Conn(), Timezone: zone, Log: a.log, API: handler, Access: access.Options{
+	site, err := dashboards.New(dashboards.Options{API: handler, Access: access.Options{
 		Users: users, Audit: access.NewAuditLog(s), Secure: l.WebSecure, Hosts: l.WebHosts, Proxies: l.WebProxies,
-		Sees: c.AgentsSee, Idle: c.SessionIdle, Lifetime: c.SessionLifetime,
+		Sees: c.AgentsSee, Idle: c.SessionIdle, Lifetime: c.SessionLifetime, Log: a.log,
 	}})
 	if err != nil {
 		return err

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -187,7 +186,9 @@ func TestServeWithUsers(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if body != "" {
+			r.Header.Set("Content-Type", "application/json")
+		}
 		r.Header.Set("Cookie", cookie)
 		res, err := http.DefaultTransport.RoundTrip(r)
 		if err != nil {
@@ -200,25 +201,26 @@ func TestServeWithUsers(t *testing.T) {
 		}
 		return res.StatusCode, string(b), res.Header
 	}
-	if code, body, _ := ask("GET", "/login", ""); code != 200 || !strings.Contains(body, "tingke user add") {
-		t.Errorf("log-in page without users: %d %s", code, body)
-	}
 	const password = "correct horse battery"
+	login := fmt.Sprintf(`{"user": "li", "password": %q}`, password)
+	if code, body, _ := ask("POST", "/api/v1/login", login); code != http.StatusServiceUnavailable || !strings.Contains(body, "tingke user add") {
+		t.Errorf("log-in without users: %d %s", code, body)
+	}
 	if _, stderr, code := tingke(t, password, "user", "add", "li", "--role", "admin", "--dir", dir); code != 0 {
 		t.Fatalf("code %d: %s", code, stderr)
 	}
-	if code, _, _ := ask("GET", "/", ""); code != http.StatusSeeOther {
-		t.Errorf("page without log-in: %d", code)
+	if code, _, _ := ask("GET", "/api/v1/sessions", ""); code != http.StatusUnauthorized {
+		t.Errorf("sessions without log-in: %d", code)
 	}
-	code, _, header := ask("POST", "/login", url.Values{"user": {"li"}, "password": {password}}.Encode())
-	if code != http.StatusSeeOther {
+	code, _, header := ask("POST", "/api/v1/login", login)
+	if code != http.StatusOK {
 		t.Fatalf("log-in: %d", code)
 	}
 	cookie, _, _ = strings.Cut(header.Get("Set-Cookie"), ";")
 	if code, body, _ := ask("GET", "/api/v1/me", ""); code != 200 || !strings.Contains(body, `"user":"li"`) {
 		t.Errorf("me: %d %s", code, body)
 	}
-	if code, _, _ := ask("GET", "/sessions", ""); code != 200 {
+	if code, _, _ := ask("GET", "/api/v1/sessions", ""); code != 200 {
 		t.Errorf("sessions: %d", code)
 	}
 	if _, stderr, code := tingke(t, "", "user", "disable", "li", "--dir", dir); code != 0 {

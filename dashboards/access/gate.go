@@ -33,20 +33,9 @@ type Options struct {
 	Sees Sees
 	// Idle and Lifetime end a log-in session; 0 is 2 and 12 hours.
 	Idle, Lifetime time.Duration
-	// Page renders the log-in page with the status and logs nothing; nil is a plain text.
-	Page func(http.ResponseWriter, *http.Request, int, LoginPage)
 	// Now is the clock; nil is time.Now.
 	Now func() time.Time
 	Log *slog.Logger
-}
-
-// LoginPage is what the log-in page shows.
-type LoginPage struct {
-	User    string // as typed
-	Next    string // where to go afterwards, an address of this server
-	Problem string // a key of the page's words: "", login_wrong, login_slow, login_busy, login_no_users, login_agents_off, login_audit, bad_request
-	Wait    time.Duration
-	Path    string // of the users file, for login_no_users
 }
 
 // Gate lets in who may come in. It is safe for concurrent use.
@@ -96,11 +85,6 @@ func New(o Options) (*Gate, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	if o.Page == nil {
-		o.Page = func(w http.ResponseWriter, _ *http.Request, status int, p LoginPage) {
-			http.Error(w, "log in: "+p.Problem, status)
-		}
-	}
 	g := &Gate{Options: o, origins: http.NewCrossOriginProtection(), recheck: recheckEvery,
 		addresses: newLimitTable(addressEvery, addressBurst), user: newLimitTable(userEvery, userBurst)}
 	for _, h := range o.Hosts {
@@ -132,7 +116,7 @@ func (g *Gate) manager(r *http.Request) *scs.SessionManager {
 }
 
 // Middleware lets requests through that bring a log-in session or an API token, with their Identity and the audit log in
-// the context. Others get 401 as JSON below /api/, and the log-in page elsewhere. A request that another web site makes
+// the context. Others get 401 as JSON. A request that another web site makes
 // with the cookie is refused. The context of a request that lasts, such as a stream, ends soon after the session, the token
 // or the rights of its user. open, which may be nil, says which paths need no log-in; below it there is no Identity.
 func (g *Gate) Middleware(open func(path string) bool, next http.Handler) http.Handler {
@@ -142,7 +126,7 @@ func (g *Gate) Middleware(open func(path string) bool, next http.Handler) http.H
 		bearer := r.Header.Get("Authorization") != ""
 		if !bearer {
 			if err := g.origins.Check(r); err != nil {
-				g.refuse(w, r, http.StatusForbidden, "cross_origin", "this request comes from another web site")
+				writeError(w, http.StatusForbidden, "cross_origin", "this request comes from another web site")
 				return
 			}
 		}
@@ -163,11 +147,11 @@ func (g *Gate) Middleware(open func(path string) bool, next http.Handler) http.H
 		switch {
 		case !ok && bearer:
 			w.Header().Set("WWW-Authenticate", `Bearer realm="tingke", error="invalid_token"`)
-			g.refuse(w, r, http.StatusUnauthorized, "unauthenticated", "this API token is unknown, expired or of a disabled user")
+			writeError(w, http.StatusUnauthorized, "unauthenticated", "this API token is unknown, expired or of a disabled user")
 		case !ok:
-			g.askLogin(w, r)
+			g.askLogin(w)
 		case id.Role == Agent && id.Sees == SeesOff:
-			g.refuse(w, r, http.StatusForbidden, "agents_off", "agents may not use these pages here (agents_see: off)")
+			writeError(w, http.StatusForbidden, "agents_off", "agents may not use these pages here (agents_see: off)")
 		default:
 			ctx, cancel := context.WithCancel(WithIdentity(ctx, id))
 			defer cancel()
@@ -270,37 +254,18 @@ func (g *Gate) auditUsers(ctx context.Context) {
 }
 
 // askLogin answers a request of nobody.
-func (g *Gate) askLogin(w http.ResponseWriter, r *http.Request) {
-	if isAPI(r) {
-		w.Header().Set("WWW-Authenticate", `Bearer realm="tingke"`)
-		if g.Users.Empty() {
-			g.refuse(w, r, http.StatusUnauthorized, "no_users", g.noUsers())
-			return
-		}
-		g.refuse(w, r, http.StatusUnauthorized, "unauthenticated", "log in, or send an API token: Authorization: Bearer ...")
+func (g *Gate) askLogin(w http.ResponseWriter) {
+	w.Header().Set("WWW-Authenticate", `Bearer realm="tingke"`)
+	if g.Users.Empty() {
+		writeError(w, http.StatusUnauthorized, "no_users", g.noUsers())
 		return
 	}
-	if r.Method != http.MethodGet && r.Method != http.MethodHead {
-		g.refuse(w, r, http.StatusUnauthorized, "unauthenticated", "the log-in session has ended; log in and try again")
-		return
-	}
-	http.Redirect(w, r, loginAddress(r.URL.RequestURI(), r.URL.Query().Get("lang")), http.StatusSeeOther)
+	writeError(w, http.StatusUnauthorized, "unauthenticated", "log in, or send an API token: Authorization: Bearer ...")
 }
 
 func (g *Gate) noUsers() string {
 	return fmt.Sprintf("there are no users yet; make the first one where the server runs: tingke user add NAME --role admin (users file %s)", g.Users.Path())
 }
-
-// refuse answers with an error: JSON below /api/, else text.
-func (g *Gate) refuse(w http.ResponseWriter, r *http.Request, status int, code, message string) {
-	if isAPI(r) {
-		writeError(w, status, code, message)
-		return
-	}
-	http.Error(w, message, status)
-}
-
-func isAPI(r *http.Request) bool { return strings.HasPrefix(r.URL.Path, "/api/") }
 
 // writeError is an error in the form of the API.
 func writeError(w http.ResponseWriter, status int, code, message string) {

@@ -7,7 +7,6 @@ import (
 	"io"
 	"mime"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -22,55 +21,19 @@ type Credentials struct {
 	Password string `json:"password"`
 }
 
-// Login begins a log-in session. GET shows the log-in page; POST takes user, password and next of its form and goes to
-// next, or takes Credentials as JSON and answers with the Identity. It must stand behind Middleware, as an open path.
+// Login begins a log-in session: POST with Credentials as JSON, answered with the Identity. It must stand behind
+// Middleware, as an open path.
 func (g *Gate) Login(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
-	switch r.Method {
-	case http.MethodGet, http.MethodHead:
-		p := LoginPage{Next: safeNext(r.URL.Query().Get("next"))}
-		if g.Users.Empty() {
-			p.Problem, p.Path = "login_no_users", g.Users.Path()
-		}
-		g.Page(w, r, http.StatusOK, p)
-	case http.MethodPost:
-		if isJSON(r) {
-			g.loginJSON(w, r)
-			return
-		}
-		if isAPI(r) {
-			writeError(w, http.StatusUnsupportedMediaType, "bad_request", "send the credentials as application/json")
-			return
-		}
-		g.loginForm(w, r)
-	default:
-		w.Header().Set("Allow", "GET, HEAD, POST")
-		http.Error(w, "log in by GET or POST", http.StatusMethodNotAllowed)
-	}
-}
-
-func isJSON(r *http.Request) bool {
-	t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
-	return err == nil && t == "application/json"
-}
-
-func (g *Gate) loginForm(w http.ResponseWriter, r *http.Request) {
-	r.Body = http.MaxBytesReader(w, r.Body, maxLoginBody)
-	if err := r.ParseForm(); err != nil {
-		g.Page(w, r, http.StatusBadRequest, LoginPage{Problem: "bad_request", Next: "/"})
+	if r.Method != http.MethodPost {
+		w.Header().Set("Allow", "POST")
+		writeError(w, http.StatusMethodNotAllowed, "method_not_allowed", "log in by POST")
 		return
 	}
-	c := Credentials{r.PostForm.Get("user"), r.PostForm.Get("password")}
-	next := safeNext(r.PostForm.Get("next"))
-	if _, f := g.login(w, r, c); f != nil {
-		f.header(w)
-		g.Page(w, r, f.status, LoginPage{User: clip(c.User, maxNameRunes), Next: next, Problem: f.word, Wait: f.wait, Path: g.Users.Path()})
+	if t, _, err := mime.ParseMediaType(r.Header.Get("Content-Type")); err != nil || t != "application/json" {
+		writeError(w, http.StatusUnsupportedMediaType, "bad_request", "send the credentials as application/json")
 		return
 	}
-	http.Redirect(w, r, next, http.StatusSeeOther)
-}
-
-func (g *Gate) loginJSON(w http.ResponseWriter, r *http.Request) {
 	dec := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxLoginBody))
 	dec.DisallowUnknownFields()
 	var c Credentials
@@ -93,9 +56,9 @@ func (g *Gate) loginJSON(w http.ResponseWriter, r *http.Request) {
 
 // failure is why a log-in is refused.
 type failure struct {
-	status              int
-	code, word, message string
-	wait                time.Duration
+	status        int
+	code, message string
+	wait          time.Duration
 }
 
 func (f *failure) header(w http.ResponseWriter) {
@@ -107,7 +70,7 @@ func (f *failure) header(w http.ResponseWriter) {
 // login checks the credentials and begins a session. What it answers does not tell an unknown user from a wrong password.
 func (g *Gate) login(w http.ResponseWriter, r *http.Request, c Credentials) (Identity, *failure) {
 	if g.Users.Empty() {
-		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "no_users", word: "login_no_users", message: g.noUsers()}
+		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "no_users", message: g.noUsers()}
 	}
 	name := strings.ToLower(strings.TrimSpace(c.User))
 	now := g.Now()
@@ -119,7 +82,7 @@ func (g *Gate) login(w http.ResponseWriter, r *http.Request, c Credentials) (Ide
 		}
 		undoAddress()
 	}
-	return Identity{}, &failure{status: http.StatusTooManyRequests, code: "rate_limited", word: "login_slow", wait: wait,
+	return Identity{}, &failure{status: http.StatusTooManyRequests, code: "rate_limited", wait: wait,
 		message: "too many failed log-ins; try again later"}
 }
 
@@ -136,7 +99,7 @@ func (g *Gate) verify(w http.ResponseWriter, r *http.Request, name, password str
 	}
 	if err != nil {
 		undo()
-		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "busy", word: "login_busy", message: "too many people log in at once; try again", wait: time.Second}
+		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "busy", message: "too many people log in at once; try again", wait: time.Second}
 	}
 	if !ok {
 		// What was typed in place of a user may be a password: names that are none are not kept.
@@ -147,20 +110,20 @@ func (g *Gate) verify(w http.ResponseWriter, r *http.Request, name, password str
 		if err := Audit(r.Context(), ActionLoginFailed, object, nil); err != nil {
 			g.Log.Error("a failed log-in is not in the audit log", "user", object, "address", g.Address(r), "error", err)
 		}
-		return Identity{}, &failure{status: http.StatusUnauthorized, code: "wrong_login", word: "login_wrong", message: "user or password is wrong"}
+		return Identity{}, &failure{status: http.StatusUnauthorized, code: "wrong_login", message: "user or password is wrong"}
 	}
 	undo()
 	id := user.identity(g.Sees, false)
 	if id.Role == Agent && id.Sees == SeesOff {
-		return Identity{}, &failure{status: http.StatusForbidden, code: "agents_off", word: "login_agents_off", message: "agents may not use these pages here (agents_see: off)"}
+		return Identity{}, &failure{status: http.StatusForbidden, code: "agents_off", message: "agents may not use these pages here (agents_see: off)"}
 	}
 	if err := Audit(WithIdentity(r.Context(), id), ActionLogin, name, nil); err != nil {
 		g.Log.Error("a log-in was refused because the audit log cannot be written", "user", name, "error", err)
-		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "no_audit", word: "login_audit", message: "the audit log cannot be written, so nobody can log in; try again later"}
+		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "no_audit", message: "the audit log cannot be written, so nobody can log in; try again later"}
 	}
 	if err := g.begin(w, r, user); err != nil {
 		g.Log.Error("a log-in session cannot begin", "user", name, "error", err)
-		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "busy", word: "login_busy", message: "too many people are logged in; try again later", wait: time.Minute}
+		return Identity{}, &failure{status: http.StatusServiceUnavailable, code: "busy", message: "too many people are logged in; try again later", wait: time.Minute}
 	}
 	return id, nil
 }
@@ -199,17 +162,13 @@ func (g *Gate) Logout(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Cache-Control", "no-store")
 	if r.Method != http.MethodPost {
 		w.Header().Set("Allow", "POST")
-		g.refuse(w, r, http.StatusMethodNotAllowed, "method_not_allowed", "log out by POST")
+		writeError(w, http.StatusMethodNotAllowed, "method_not_allowed", "log out by POST")
 		return
 	}
 	if r.Header.Get("Authorization") == "" {
 		g.end(w, r)
 	}
-	if isAPI(r) {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	http.Redirect(w, r, loginAddress("", r.URL.Query().Get("lang")), http.StatusSeeOther)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 func (g *Gate) end(w http.ResponseWriter, r *http.Request) {
@@ -225,39 +184,4 @@ func (g *Gate) end(w http.ResponseWriter, r *http.Request) {
 	}
 	m.WriteSessionCookie(ctx, w, "", time.Time{})
 	w.Header().Set("Cache-Control", "no-store")
-}
-
-// loginAddress is the log-in page that goes to next afterwards.
-func loginAddress(next, lang string) string {
-	q := url.Values{}
-	if next = safeNext(next); next != "/" {
-		q.Set("next", next)
-	}
-	if strings.HasPrefix(lang, "en") {
-		q.Set("lang", "en")
-	}
-	if len(q) == 0 {
-		return "/login"
-	}
-	return "/login?" + q.Encode()
-}
-
-// safeNext is next where it is a page of this server, else "/". Browsers read //host, /\host and addresses with tabs in
-// them as other servers.
-func safeNext(next string) string {
-	if len(next) > 2048 || !strings.HasPrefix(next, "/") || strings.HasPrefix(next, "//") ||
-		strings.ContainsFunc(next, func(r rune) bool { return r <= ' ' || r == '\\' || r == 0x7f || r == '\ufffd' }) {
-		return "/"
-	}
-	u, err := url.Parse(next)
-	if err != nil || u.Scheme != "" || u.Host != "" || u.User != nil || u.Opaque != "" ||
-		strings.HasPrefix(u.Path, "//") || strings.ContainsAny(u.Path, "\\\r\n\t") {
-		return "/"
-	}
-	for _, p := range []string{"/login", "/logout", "/api/"} {
-		if u.Path == p || strings.HasPrefix(u.Path, p) && strings.HasSuffix(p, "/") {
-			return "/"
-		}
-	}
-	return (&url.URL{Path: u.Path, RawPath: u.RawPath, RawQuery: u.RawQuery}).String()
 }

@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '客服',
+  },
+  en: {
+    title: 'Agents',
+  },
+};

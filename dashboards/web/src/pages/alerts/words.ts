@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '告警',
+  },
+  en: {
+    title: 'Alerts',
+  },
+};

@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '申诉',
+  },
+  en: {
+    title: 'Appeals',
+  },
+};

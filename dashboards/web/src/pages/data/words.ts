@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '数据',
+  },
+  en: {
+    title: 'Data',
+  },
+};

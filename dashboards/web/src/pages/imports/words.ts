@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '导入',
+  },
+  en: {
+    title: 'Import',
+  },
+};

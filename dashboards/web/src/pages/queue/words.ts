@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '质检',
+  },
+  en: {
+    title: 'Review',
+  },
+};

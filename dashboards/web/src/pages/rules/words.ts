@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '规则',
+  },
+  en: {
+    title: 'Rules',
+  },
+};

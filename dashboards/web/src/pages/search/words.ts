@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '搜索',
+  },
+  en: {
+    title: 'Search',
+  },
+};

@@ -1,0 +1,8 @@
+export default {
+  zh: {
+    title: '会话',
+  },
+  en: {
+    title: 'Session',
+  },
+};

@@ -1,0 +1,62 @@
+// Which address shows which page, and who sees it in the menu. Pages are loaded when they are first opened.
+import { createBrowserRouter, Navigate } from 'react-router';
+
+import { is, type Role, useMe } from './api/me';
+import { Layout } from './ui/Layout';
+import { Login } from './ui/Login';
+import { NoPage } from './ui/states';
+
+const staff: Role[] = ['admin', 'supervisor', 'product', 'analyst'];
+const quality: Role[] = ['admin', 'supervisor', 'analyst'];
+
+// menu is the order of the menu; the roles are those that the API lets in.
+export const menu: { path: string; word: string; roles: Role[] }[] = [
+  { path: '/', word: 'overview', roles: staff },
+  { path: '/sessions', word: 'queue', roles: [...staff, 'agent'] },
+  { path: '/appeals', word: 'appeals', roles: ['admin', 'supervisor', 'agent'] },
+  { path: '/alerts', word: 'alerts', roles: quality },
+  { path: '/opinions', word: 'opinions', roles: staff },
+  { path: '/agents', word: 'agents', roles: quality },
+  { path: '/me', word: 'me', roles: ['agent'] },
+  { path: '/search', word: 'search', roles: staff },
+  { path: '/rules', word: 'rules', roles: staff },
+  { path: '/imports', word: 'imports', roles: ['admin', 'supervisor'] },
+  { path: '/data', word: 'data', roles: staff },
+];
+
+// Home is where somebody without an overview begins.
+function Home({ overview }: { overview: React.ReactNode }) {
+  return is(useMe(), ...staff) ? overview : <Navigate to="/me" replace />;
+}
+
+export const router = createBrowserRouter([
+  { path: '/login', element: <Login /> },
+  {
+    path: '/',
+    element: <Layout />,
+    children: [
+      {
+        index: true,
+        lazy: async () => {
+          const { default: Overview } = await import('./pages/overview');
+          return { element: <Home overview={<Overview />} /> };
+        },
+      },
+      { path: 'sessions', lazy: async () => ({ Component: (await import('./pages/queue')).default }) },
+      { path: 'sessions/:id', lazy: async () => ({ Component: (await import('./pages/session')).default }) },
+      { path: 'appeals', lazy: async () => ({ Component: (await import('./pages/appeals')).default }) },
+      { path: 'alerts', lazy: async () => ({ Component: (await import('./pages/alerts')).default }) },
+      { path: 'opinions', lazy: async () => ({ Component: (await import('./pages/opinions')).default }) },
+      { path: 'opinions/:id', lazy: async () => ({ Component: (await import('./pages/opinions/Opinion')).default }) },
+      { path: 'agents', lazy: async () => ({ Component: (await import('./pages/agents')).default }) },
+      { path: 'agents/:id', lazy: async () => ({ Component: (await import('./pages/agents/Agent')).default }) },
+      { path: 'me', lazy: async () => ({ Component: (await import('./pages/agents/Agent')).default }) },
+      { path: 'search', lazy: async () => ({ Component: (await import('./pages/search')).default }) },
+      { path: 'rules', lazy: async () => ({ Component: (await import('./pages/rules')).default }) },
+      { path: 'rules/packs/:pack', lazy: async () => ({ Component: (await import('./pages/rules/Pack')).default }) },
+      { path: 'imports', lazy: async () => ({ Component: (await import('./pages/imports')).default }) },
+      { path: 'data', lazy: async () => ({ Component: (await import('./pages/data')).default }) },
+      { path: '*', element: <NoPage /> },
+    ],
+  },
+]);

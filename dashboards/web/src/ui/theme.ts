@@ -1,0 +1,17 @@
+import type { ThemeConfig } from 'antd';
+
+export const theme: ThemeConfig = {
+  cssVar: {},
+  token: {
+    colorPrimary: '#1f5eff',
+    colorInfo: '#1f5eff',
+    borderRadius: 6,
+    fontFamily: '-apple-system, BlinkMacSystemFont, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif',
+    colorBgLayout: '#f4f6fa',
+  },
+  components: {
+    Layout: { headerBg: '#ffffff', siderBg: '#ffffff', headerHeight: 56, headerPadding: '0 20px' },
+    Table: { cellPaddingBlockSM: 8 },
+    Card: { bodyPaddingSM: 12 },
+  },
+};
