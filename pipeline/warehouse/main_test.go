@@ -2,88 +2,39 @@ package warehouse
 
 import (
 	"context"
-	"fmt"
+	"errors"
 	"log/slog"
-	"net/url"
 	"os"
-	"sync/atomic"
 	"testing"
 
-	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/pipeline/warehouse/engine/enginetest"
 )
 
-// Tests run against the embedded engine, or against a server where CLICKHOUSE_DSN names one. Each has a database of its
-// own.
-
-var (
-	engineDir string
-	databases atomic.Int64
-)
+// Tests run against the embedded engine, or against a server where CLICKHOUSE_DSN names one.
 
 func TestMain(m *testing.M) {
 	if dir := os.Getenv(migrateChild); dir != "" {
 		os.Exit(migrateInChild(dir))
 	}
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "tingke-warehouse")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		engineDir = dir
-		if _, err := engine.FindLibrary(); err == nil && os.Getenv("CLICKHOUSE_DSN") == "" {
-			// Held for all tests: the engine would otherwise stop and start between them.
-			h, err := engine.Acquire(context.Background(), dir, engine.Options{})
-			if err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				return 1
-			}
-			defer h.Close()
-		}
-		return m.Run()
-	}())
+	os.Exit(enginetest.Main(m))
 }
 
-// config is that of a fresh database.
+func configOf(d enginetest.Database) Config {
+	return Config{Dir: d.Dir, DSN: d.DSN, Database: d.Name, Logger: slog.New(slog.DiscardHandler), CodeVersion: "test"}
+}
+
+var stock = enginetest.Stock{Fill: func(ctx context.Context, d enginetest.Database) error {
+	w, err := Open(ctx, configOf(d))
+	if err != nil {
+		return err
+	}
+	return errors.Join(w.Migrate(ctx), w.Close())
+}}
+
+// config is that of a fresh database without tables.
 func config(t testing.TB) Config {
 	t.Helper()
-	ctx := context.Background()
-	cfg := Config{Logger: slog.New(slog.DiscardHandler), CodeVersion: "test"}
-	dsn := os.Getenv("CLICKHOUSE_DSN")
-	if dsn == "" {
-		if _, err := engine.FindLibrary(); err != nil {
-			t.Skipf("SKIPPED, nothing of the warehouse is tested: %v", err)
-		}
-		cfg.Dir = engineDir
-	}
-	name := fmt.Sprintf("tingke_test_%d_%d", os.Getpid(), databases.Add(1))
-	cfg.DSN = dsn
-	admin, err := Open(ctx, cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := admin.Conn().Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := admin.Conn().Exec(ctx, "DROP DATABASE "+name); err != nil {
-			t.Error(err)
-		}
-		if err := admin.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	cfg.Database = name
-	if dsn != "" {
-		u, err := url.Parse(dsn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		u.Path = "/" + name
-		cfg.DSN = u.String()
-	}
-	return cfg
+	return configOf(enginetest.Empty(t))
 }
 
 func open(t testing.TB, cfg Config) *Warehouse {
@@ -100,14 +51,10 @@ func open(t testing.TB, cfg Config) *Warehouse {
 	return w
 }
 
-// migrated is a warehouse in a fresh database with the schema.
+// migrated is an empty warehouse with the schema.
 func migrated(t testing.TB) *Warehouse {
 	t.Helper()
-	w := open(t, config(t))
-	if err := w.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return open(t, configOf(stock.Take(t)))
 }
 
 func mustExec(t testing.TB, w *Warehouse, sqls ...string) {
