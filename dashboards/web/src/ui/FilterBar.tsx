@@ -27,6 +27,8 @@ const fixed: Record<string, { values: string[]; words?: string; single?: boolean
   trend: { values: ['new', 'rising', 'steady', 'fading'] },
   polarity: { values: ['negative', 'positive'], single: true },
   profile: { values: ['generic', 'taobao', 'jd', 'douyin'], single: true },
+  alert_state: { values: ['stored', 'sent', 'failed', 'acknowledged', 'superseded'] },
+  alert_kind: { values: ['hit', 'waiting', 'correlation'] },
 };
 
 export interface FilterBarProps {
@@ -136,10 +138,10 @@ function OfferedField({ name, filters, set, values, width }: Pick<FilterBarProps
         options = o.rules.map((r) => ({ value: r, label: t(`rule.${r}`, { defaultValue: r }) }));
         break;
       case 'channel':
-        options = o.channels.map((c) => ({ value: c, label: t(`channel.${c}`, { defaultValue: c }) }));
+        options = o.channels.map((c) => ({ value: c || '-', label: c ? t(`channel.${c}`, { defaultValue: c }) : t('none') }));
         break;
       default:
-        options = ((o as unknown as Record<string, string[]>)[`${name}s`] ?? []).map((v) => ({ value: v, label: v || t('none') }));
+        options = ((o as unknown as Record<string, string[]>)[`${name}s`] ?? []).map((v) => ({ value: v || '-', label: v || t('none') }));
     }
   }
   return (

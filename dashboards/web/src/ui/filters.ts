@@ -3,7 +3,7 @@ import { useCallback, useMemo } from 'react';
 import { useSearchParams } from 'react-router';
 
 // many are the filters that take several values.
-const many = new Set(['severity', 'channel', 'shop', 'business', 'team', 'agent', 'rule', 'decision', 'assignee', 'emotion', 'opinion', 'kind', 'aspect', 'product', 'department', 'status', 'trend', 'owner', 'role']);
+const many = new Set(['severity', 'channel', 'shop', 'business', 'team', 'agent', 'rule', 'decision', 'assignee', 'emotion', 'opinion', 'kind', 'aspect', 'product', 'department', 'status', 'trend', 'owner', 'role', 'alert_state', 'alert_kind']);
 
 export type Filters = Record<string, string | string[]>;
 

@@ -13,5 +13,5 @@ export function sessionsLink(filters: Record<string, unknown>): string {
 
 // turnLink is a session opened at one of its turns.
 export function turnLink(session: string, seq?: number): string {
-  return `/sessions/${encodeURIComponent(session)}${seq === undefined ? '' : `#t${seq}`}`;
+  return `/sessions/${encodeURIComponent(session)}${seq === undefined ? '' : `?turn=${seq}`}`;
 }
