@@ -34,6 +34,7 @@ export const router = createBrowserRouter([
   {
     path: '/',
     element: <Layout />,
+    HydrateFallback: () => null, // the first page is still being loaded
     children: [
       {
         index: true,

@@ -2,7 +2,7 @@ import {
   ApiOutlined, AuditOutlined, BellOutlined, BulbOutlined, CustomerServiceOutlined, DashboardOutlined, FileProtectOutlined, GlobalOutlined, LogoutOutlined, MenuOutlined, SearchOutlined, SolutionOutlined, UploadOutlined, UserOutlined,
 } from '@ant-design/icons';
 import { Layout as AntLayout, Avatar, Badge, Button, Drawer, Dropdown, Flex, Grid, Menu, Spin, Tooltip } from 'antd';
-import { Suspense, useEffect, useState } from 'react';
+import { Suspense, useCallback, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, Navigate, Outlet, useLocation, useNavigation } from 'react-router';
 
@@ -10,7 +10,9 @@ import { ApiError, post, queryClient, useGet } from '../api/client';
 import { is, type Me, MeContext } from '../api/me';
 import { language, setLanguage } from '../i18n';
 import { menu } from '../routes';
+import { listen } from './alerts';
 import { setZone } from './format';
+import { useHeralding } from './heralds';
 import { Failed, Guard } from './states';
 
 const icons: Record<string, React.ReactNode> = {
@@ -113,9 +115,11 @@ function Progress() {
   return loading ? <Spin style={{ position: 'fixed', insetInlineEnd: 24, top: 72, zIndex: 30 }} /> : null;
 }
 
-// Bell counts the alerts that nobody has taken.
+// Bell counts the alerts that nobody has taken, as they come.
 function Bell() {
   const { t } = useTranslation();
+  useEffect(listen, []);
+  useHeralding(useCallback((alert) => `${t(`severity.${alert.severity}`)} · ${alert.title}`, [t]));
   const counts = useGet('/api/v1/alerts/counts', {}, { refetchInterval: 30_000 });
   return (
     <Tooltip title={t('alerts')}>
@@ -159,7 +163,7 @@ function Account({ me }: { me: Me }) {
       }}
     >
       <Button type="text" aria-label={me.name || me.user} style={{ paddingInline: 6 }}>
-        <Avatar size={26} style={{ background: '#1f5eff' }}>
+        <Avatar size={26} style={{ background: '#0f766e' }}>
           {(me.name || me.user).slice(0, 1).toUpperCase()}
         </Avatar>
       </Button>

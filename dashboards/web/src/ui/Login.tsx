@@ -36,7 +36,7 @@ export function Login() {
   };
   return (
     <div className="login">
-      <Card style={{ width: 380, maxWidth: '100%', boxShadow: '0 12px 40px rgba(31, 94, 255, .08)' }}>
+      <Card style={{ width: 380, maxWidth: '100%', boxShadow: '0 12px 40px rgba(15, 118, 110, .10)' }}>
         <div style={{ textAlign: 'center', marginBottom: 24 }}>
           <img src="/icon.svg" alt="" width={48} height={48} />
           <Typography.Title level={3} style={{ margin: '8px 0 4px' }}>

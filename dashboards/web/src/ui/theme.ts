@@ -3,8 +3,9 @@ import type { ThemeConfig } from 'antd';
 export const theme: ThemeConfig = {
   cssVar: {},
   token: {
-    colorPrimary: '#1f5eff',
-    colorInfo: '#1f5eff',
+    colorPrimary: '#0f766e', // that of the icon
+    colorInfo: '#1d6fd8',
+    colorLink: '#0b6bcb',
     borderRadius: 6,
     fontFamily: '-apple-system, BlinkMacSystemFont, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif',
     colorBgLayout: '#f4f6fa',
