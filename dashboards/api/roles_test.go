@@ -29,6 +29,7 @@ var roleTable = []struct {
 	{"GET /kpi/trend", "/kpi/trend?from=2026-03-01&to=2026-03-31&agent=a1", "", "admin supervisor analyst agent"},
 	{"GET /kpi/sessions", "/kpi/sessions?figure=received&from=2026-03-01&to=2026-03-31", "", "admin supervisor analyst agent"},
 	{"GET /kpi/rules", "/kpi/rules?rule=ban&date=2026-03-03&from=2026-03-01&to=2026-03-31", "", "admin supervisor analyst agent"},
+	{"GET /kpi/broken", "/kpi/broken?from=2026-03-01&to=2026-03-31", "", "admin supervisor analyst agent"},
 	// routes_opinions.go, routes_opinion.go
 	{"GET /opinions", "/opinions", "", allStaff},
 	{"GET /opinions/counts", "/opinions/counts", "", allStaff},

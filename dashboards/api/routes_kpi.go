@@ -30,6 +30,9 @@ type KPITable struct {
 	Rows    []KPILine          `json:"rows" doc:"pooled over the period: customers are distinct in it"`
 	Teams   []warehouse.KPIRow `json:"teams" doc:"by agent: the teams of the rows, pooled over the period; all shops together"`
 	Figures []string           `json:"figures" doc:"names of the figures, in order"`
+	// All is what everybody whom the caller may see has together.
+	All    *warehouse.KPIRow `json:"all" doc:"with whole=1: all agents of the filters together; null for agents, who see no more than their team"`
+	Agents int               `json:"agents" doc:"with whole=1: how many agents that is"`
 }
 
 // KPILine is one row with the values that make it comparable.
@@ -38,7 +41,10 @@ type KPILine struct {
 	Name     string `json:"name" doc:"of the agent"`
 	TeamSize int    `json:"team_size" doc:"by agent: agents of the team with figures in the period; a mean of fewer than 5 is not shown"`
 	// Like is the mean of all agents on the same shops, of those figures that are ratios and means.
-	Like map[string]*float64 `json:"like_for_like" doc:"by agent: mean of the agents of the same shop, weighted alike, without the agent; null for fewer than 5"`
+	Like map[string]*float64 `json:"like_for_like" doc:"by agent: mean of the agents of the same shop, weighted alike, without the agent; null for fewer than 5. With whole=1: what the figure would be had the other agents handled the agent's sessions, by shop, business and aspect"`
+	// MainTeam and Covered come with whole=1, where a row has no team of its own.
+	MainTeam string             `json:"main_team" doc:"with whole=1: the agent's team with the most rounds; team_size speaks of it"`
+	Covered  map[string]float64 `json:"covered" doc:"with whole=1: the part of the agent's sessions, 0..1, that like_for_like speaks of: those that others have any alike to"`
 }
 
 // KPITrend is figures day by day.
@@ -54,14 +60,15 @@ type KPITrend struct {
 func (a *API) kpiRoutes() []Route {
 	period := []string{"from", "to", "shop", "channel", "business", "team"}
 	by := Param{Name: "by", Type: "text", Enum: []string{"agent", "team", "shop", "channel"}, Default: "agent", Doc: "what a row speaks of"}
+	whole := Param{Name: "whole", Type: "bool", Doc: "1: teams and shops together: by agent one row for each agent, by team one for everybody"}
 	return []Route{
 		{
 			Method: http.MethodGet, Path: "/kpi", Roles: quality, Summary: "Figures of agents, teams, shops or channels over a period, beside the team's mean",
-			Filters: append([]string{"agent"}, period...), Query: []Param{by, profileParam}, Response: KPITable{}, Handle: a.kpi,
+			Filters: append([]string{"agent"}, period...), Query: []Param{by, profileParam, whole}, Response: KPITable{}, Handle: a.kpi,
 		},
 		{
 			Method: http.MethodGet, Path: "/kpi/trend", Roles: quality, Summary: "The same figures day by day",
-			Filters: append([]string{"agent"}, period...), Query: []Param{by, profileParam}, Response: KPITrend{}, Handle: a.kpiTrend,
+			Filters: append([]string{"agent"}, period...), Query: []Param{by, profileParam, whole}, Response: KPITrend{}, Handle: a.kpiTrend,
 		},
 		{
 			Method: http.MethodGet, Path: "/kpi/sessions", Roles: quality, Summary: "What one figure is made of: sessions, orders, hits; those that spoil it first",
@@ -72,6 +79,10 @@ func (a *API) kpiRoutes() []Route {
 			Method: http.MethodGet, Path: "/kpi/rules", Roles: quality, Summary: "Hits of a rule day by day before and after a day, such as that of a training",
 			Filters: append([]string{"agent", "rule"}, period...), Query: []Param{{Name: "date", Type: "day", Required: true, Doc: "the marked day; it counts as after"}},
 			Response: Recurrence{}, Handle: a.recurrence,
+		},
+		{
+			Method: http.MethodGet, Path: "/kpi/broken", Roles: quality, Summary: "Rules that agents broke in closed sessions, most often first, with the latest hits of each",
+			Filters: append([]string{"agent"}, period...), Response: Page[BrokenRule]{}, Handle: a.brokenRules,
 		},
 	}
 }
@@ -94,7 +105,7 @@ func (a *API) period(f filter.Filter) (from, to time.Time, err error) {
 
 // kpiQuery makes the query of a request, narrowed to what the caller may see; false where that is nothing.
 func (a *API) kpiQuery(r *Request, by warehouse.KPIBy) (q warehouse.KPIQuery, ok bool, err error) {
-	q = warehouse.KPIQuery{By: by, Profile: r.Get("profile"), AsOf: parseDay(a.today())}
+	q = warehouse.KPIQuery{By: by, Profile: r.Get("profile"), AsOf: parseDay(a.today()), Whole: r.Get("whole") == "1"}
 	if q.From, q.To, err = a.period(r.Filter); err != nil {
 		return q, false, err
 	}
@@ -166,8 +177,9 @@ func (a *API) kpi(r *Request) (any, error) {
 		return t, nil
 	}
 	q.Pool = true
-	var rows, teams, all []warehouse.KPIRow
+	var rows, teams, all, total []warehouse.KPIRow
 	var names []AgentName
+	var beside []warehouse.KPIBeside
 	rs := a.reads(r.Context())
 	read := func(into *[]warehouse.KPIRow, q warehouse.KPIQuery) {
 		rs.run(func(ctx context.Context) (err error) {
@@ -179,7 +191,7 @@ func (a *API) kpi(r *Request) (any, error) {
 	if by == warehouse.KPIByAgent {
 		// Who is compared with: everybody of the same teams and shops, whoever was asked for.
 		others := q
-		others.Agents = nil
+		others.Agents, others.Whole = nil, false
 		if r.Who.Role == access.Agent {
 			others.Teams, _ = narrow(nil, r.Who.Teams)
 		}
@@ -188,6 +200,19 @@ func (a *API) kpi(r *Request) (any, error) {
 			team := others
 			team.By = warehouse.KPIByTeam
 			read(&teams, team)
+			if q.Whole {
+				alike := others
+				alike.Agents = q.Agents
+				rs.run(func(ctx context.Context) (err error) {
+					beside, err = a.Warehouse.KPIBesides(ctx, alike)
+					return kpiError(err)
+				})
+				if r.Who.Role != access.Agent {
+					everybody := team
+					everybody.Whole = true
+					read(&total, everybody)
+				}
+			}
 		}
 		rs.all(&names, `SELECT if(agent_id != '', agent_id, agent_ids[1]) AS agent, argMax(agent_name, (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
 			FROM sessions WHERE agent_name != '' GROUP BY agent LIMIT 10000`)
@@ -199,21 +224,25 @@ func (a *API) kpi(r *Request) (any, error) {
 	for _, n := range names {
 		byID[n.ID] = n.Name
 	}
-	size := map[string]map[string]bool{}
-	for _, x := range all {
-		if size[x.Team] == nil {
-			size[x.Team] = map[string]bool{}
-		}
-		size[x.Team][x.AgentID] = true
-	}
+	size := teamSizes(all)
 	seen := map[string]bool{}
+	main := mainTeams(all)
 	for _, x := range rows {
 		l := KPILine{KPIRow: x, Name: byID[x.AgentID], TeamSize: len(size[x.Team])}
-		if by == warehouse.KPIByAgent {
+		switch {
+		case by == warehouse.KPIByAgent && q.Whole:
+			l.MainTeam = main[x.AgentID]
+			l.TeamSize = len(size[l.MainTeam])
+			l.Like, l.Covered = besideOf(beside, x.AgentID)
+			seen[l.MainTeam] = true
+		case by == warehouse.KPIByAgent:
 			l.Like = alike(all, x)
 			seen[x.Team] = true
 		}
 		t.Rows = append(t.Rows, l)
+	}
+	if len(total) > 0 {
+		t.All, t.Agents = &total[0], len(main)
 	}
 	for _, x := range teams {
 		if seen[x.Team] && len(size[x.Team]) >= leastTeam {
@@ -278,11 +307,19 @@ func (a *API) kpiTrend(r *Request) (any, error) {
 		return t, nil
 	}
 	teams := map[string]bool{}
-	for _, d := range t.Days {
+	days := t.Days
+	if q.Whole {
+		parts := q
+		parts.Whole, parts.Pool = false, true
+		if days, err = a.Warehouse.KPI(r.Context(), parts); err != nil {
+			return nil, kpiError(err)
+		}
+	}
+	for _, d := range days {
 		teams[d.Team] = true
 	}
 	others := q
-	others.Agents, others.Teams = nil, nil
+	others.Agents, others.Teams, others.Whole = nil, nil, false
 	for team := range teams {
 		if r.Scope.All() || slices.Contains(r.Who.Teams, team) {
 			others.Teams = append(others.Teams, team)
@@ -297,16 +334,9 @@ func (a *API) kpiTrend(r *Request) (any, error) {
 	if err != nil {
 		return nil, kpiError(err)
 	}
-	size := map[string]map[string]bool{}
-	for _, m := range members {
-		if size[m.Team] == nil {
-			size[m.Team] = map[string]bool{}
-		}
-		size[m.Team][m.AgentID] = true
-	}
+	size := teamSizes(members)
 	others.By = warehouse.KPIByTeam
-	days, err := a.Warehouse.KPI(r.Context(), others)
-	if err != nil {
+	if days, err = a.Warehouse.KPI(r.Context(), others); err != nil {
 		return nil, kpiError(err)
 	}
 	for _, d := range days {

@@ -38,7 +38,10 @@ type KPIQuery struct {
 	AsOf time.Time
 	// Pool gives one row for the whole period rather than one a day. Customers are then distinct over the period, so
 	// pooled figures are not sums of daily ones. Its Day is From.
-	Pool                                       bool
+	Pool bool
+	// Whole leaves team and shop out of what a row speaks of: by agent one row for each agent, by team one for everybody,
+	// as the lists narrow them.
+	Whole                                      bool
 	Agents, Teams, Shops, Channels, Businesses []string
 }
 
@@ -132,6 +135,14 @@ func (w *Warehouse) KPI(ctx context.Context, q KPIQuery) ([]KPIRow, error) {
 	if err != nil {
 		return nil, err
 	}
+	if q.Whole {
+		for _, dimension := range []string{"if({by:String} IN ('agent', 'team'), f.team, '')", "if({by:String} IN ('agent', 'shop'), f.shop, '')"} {
+			if !strings.Contains(sql, dimension) {
+				return nil, fmt.Errorf("the migrations hold no view kpi_rows with %s", dimension)
+			}
+			sql = strings.Replace(sql, dimension, "''", 1)
+		}
+	}
 	var out []KPIRow
 	if err := w.conn.Select(ctx, &out, "SELECT * FROM ("+sql+") ORDER BY agent_id, team, shop, channel, source, day", params...); err != nil {
 		return nil, fmt.Errorf("cannot read the figures by %s: %w", q.By, err)
@@ -141,8 +152,8 @@ func (w *Warehouse) KPI(ctx context.Context, q KPIQuery) ([]KPIRow, error) {
 
 // KPISessions gives what a figure is made of: a click on the figure of a row asks with the same query, narrowed to the
 // row (its agent, team, shop or channel, and its day as From and To). Those that count in the denominator but not in the
-// numerator come first (the late replies, the customers who did not buy), then by value, the greatest first; at most
-// limit rows from offset on.
+// numerator come first (the late replies, the customers who did not buy; of hit_rate and appeal_rate those that count in
+// it), then by value, the greatest first; at most limit rows from offset on.
 func (w *Warehouse) KPISessions(ctx context.Context, q KPIQuery, figure string, limit, offset int) ([]KPISession, error) {
 	params, err := q.params()
 	if err != nil {
@@ -156,9 +167,13 @@ func (w *Warehouse) KPISessions(ctx context.Context, q KPIQuery, figure string, 
 		return nil, err
 	}
 	params = append(params, clickhouse.Named("figure", figure))
+	spoils := "toInt64(bottom) - toInt64(top)"
+	if figure == "hit_rate" || figure == "appeal_rate" { // what counts in the numerator is what went wrong
+		spoils = "top"
+	}
 	var out []KPISession
 	sql = "SELECT * FROM (" + sql + ") " +
-		fmt.Sprintf("ORDER BY toInt64(bottom) - toInt64(top) DESC, value DESC, day, session_id, object, agent_id, team, shop LIMIT %d OFFSET %d", max(0, limit), max(0, offset))
+		fmt.Sprintf("ORDER BY "+spoils+" DESC, value DESC, day, session_id, object, agent_id, team, shop LIMIT %d OFFSET %d", max(0, limit), max(0, offset))
 	if err := w.conn.Select(ctx, &out, sql, params...); err != nil {
 		return nil, fmt.Errorf("cannot read the sessions behind %s: %w", figure, err)
 	}

@@ -59,6 +59,9 @@ func TestKPIQueries(t *testing.T) {
 	f("a business", func(q *KPIQuery) { q.Businesses = []string{"presales"} }, "ali||ashop|| 2026-03-02: 1 1 100; ")
 	f("shops, the period pooled: c1 counts once", func(q *KPIQuery) { q.By, q.Pool = KPIByShop, true }, "||ashop|| 2026-03-01: 2 4 150; ")
 	f("channels", func(q *KPIQuery) { q.By, q.Channels, q.Pool = KPIByChannel, []string{"a", "b"}, true }, "|||a| 2026-03-01: 2 4 150; ")
+	f("agents whole", func(q *KPIQuery) { q.Whole, q.Pool = true, true }, "ali|||| 2026-03-01: 2 3 100; awang|||| 2026-03-01: 1 1 50; ")
+	f("everybody", func(q *KPIQuery) { q.By, q.Whole, q.Pool = KPIByTeam, true, true }, "|||| 2026-03-01: 2 4 150; ")
+	f("everybody of a team", func(q *KPIQuery) { q.By, q.Whole, q.Pool, q.Teams = KPIByTeam, true, true, []string{"aT"} }, "|||| 2026-03-01: 1 1 50; ")
 	f("an injection finds nobody", func(q *KPIQuery) { q.Shops = []string{"' OR 1=1 --", `\'] OR 1`} }, "")
 	f("a day without facts", func(q *KPIQuery) { q.From, q.To = march(5), march(5) }, "")
 
@@ -116,7 +119,7 @@ func TestKPIQueries(t *testing.T) {
 	g("csat", "as1 1/1 ", *li.CSAT)
 	g("invite_rate", "as1 0/1 as2 1/1 ", *li.InviteRate)
 	g("score", "as2 1/1 as1 1/1 ", *li.Score)
-	g("hit_rate", "as2 0/1 as1 1/1 ", *li.HitRate)
+	g("hit_rate", "as1 1/1 as2 0/1 ", *li.HitRate)
 	if *li.ItemPrice != 45 || *li.AppealRate != 1 || *li.AppealWonRate != 1 || !li.IsFinal {
 		t.Errorf("figures of li: %+v", li)
 	}
