@@ -1,6 +1,6 @@
 // Sparkline draws a row of numbers as a line of the height of text; what is null leaves a gap. label says in words what it
 // shows; without one it is decoration beside numbers that say the same.
-export function Sparkline({ values, width = 96, height = 24, color = '#1f5eff', label }: { values: (number | null)[]; width?: number; height?: number; color?: string; label?: string }) {
+export function Sparkline({ values, width = 96, height = 24, color = 'var(--ant-color-primary)', label }: { values: (number | null)[]; width?: number; height?: number; color?: string; label?: string }) {
   const known = values.filter((v): v is number => v !== null);
   if (known.length < 2) return <svg width={width} height={height} aria-hidden="true" />;
   const low = Math.min(0, ...known);
@@ -16,8 +16,8 @@ export function Sparkline({ values, width = 96, height = 24, color = '#1f5eff', 
   const last = values.length - 1;
   return (
     <svg width={width} height={height} style={{ display: 'block' }} {...(label ? { role: 'img', 'aria-label': label } : { 'aria-hidden': true })}>
-      <path d={path} fill="none" stroke={color} strokeWidth={1.5} strokeLinejoin="round" strokeLinecap="round" />
-      {values[last] !== null && <circle cx={x(last)} cy={y(values[last] as number)} r={2} fill={color} />}
+      <path d={path} fill="none" style={{ stroke: color }} strokeWidth={1.5} strokeLinejoin="round" strokeLinecap="round" />
+      {values[last] !== null && <circle cx={x(last)} cy={y(values[last] as number)} r={2} style={{ fill: color }} />}
     </svg>
   );
 }

@@ -3,9 +3,10 @@ import { beforeAll, expect, test } from 'vitest';
 
 import common from '../../i18n/common';
 import { behind, change } from './figures';
+import words from './words';
 
 beforeAll(async () => {
-  await i18next.init({ lng: 'en', keySeparator: false, resources: { en: { translation: common.en } } });
+  await i18next.init({ lng: 'en', keySeparator: false, resources: { en: { translation: common.en, overview: words.en } } });
 });
 
 test('how a figure differs from an earlier day', () => {
@@ -16,7 +17,7 @@ test('how a figure differs from an earlier day', () => {
   f('flagged', 'count', 3, 8, '−5', true);
   f('score', 'points', 82, 80.625, '+1.4', true);
   f('avg_reply_ms', 'ms', 35_000, 166_000, '−2 min 11 s', true);
-  f('within_180s', 'ratio', 0.88, 0.65, '+23%', true);
+  f('within_180s', 'ratio', 0.88, 0.65, '+23 pts', true);
   f('experience', 'mean', -0.2, 0.1, '−0.3', false);
   f('score', 'points', 82.01, 82, '±0', null);
   f('score', 'points', null, 82, '–', null);

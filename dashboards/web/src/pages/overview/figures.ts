@@ -1,7 +1,9 @@
 // What the overview knows about its figures: which way is better, how two days differ, where a click leads.
+import i18next from 'i18next';
+
 import type { Schemas } from '../../api/client';
 import { read } from '../../ui/filters';
-import { count, dash, decimal, duration, money, percent } from '../../ui/format';
+import { count, dash, decimal, duration, money } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
 
 export type Figure = Schemas['Figure'];
@@ -38,7 +40,7 @@ export function change(figure: Pick<Figure, 'name' | 'unit'>, now: number | null
       case 'ms':
         return duration(size);
       case 'ratio':
-        return percent(size);
+        return i18next.t('overview:points', { n: decimal(size * 100, 1) });
       case 'money':
         return money(size);
       case 'points':
