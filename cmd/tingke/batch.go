@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tingke/tingke/nlp/mask"
+	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/batch"
 	"github.com/tingke/tingke/pipeline/intake"
@@ -60,8 +61,15 @@ func (a *app) batch(ctx context.Context, s *store, paths []string, opt intake.Op
 		return err
 	}
 	m := mask.New(key, mask.Options{})
+	live, err := a.newLive(s, func() *analyse.Analyser { return analyser })
+	if err != nil {
+		return err
+	}
+	if err := live.Refresh(ctx); err != nil {
+		return err
+	}
 	w := batch.New(batch.Options{
-		Store: s, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: m.Message,
+		Store: s.through(live), Analyser: live, Hasher: assemble.NewHasher(key), Mask: m.Message,
 		FlushSessions: a.config.Stream.FlushSessions, Memory: int(a.config.Stream.Memory),
 	})
 	began, lastShown := time.Now(), time.Now()

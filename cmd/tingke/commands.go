@@ -17,6 +17,8 @@ func (a *app) commands() []*cobra.Command {
 		a.sendCommand(),
 		a.analyzeCommand(),
 		a.batchCommand(),
+		a.rerunCommand(),
+		a.runsCommand(),
 		a.rulesCommand(),
 		a.importCommand(),
 		a.sqlCommand(),

@@ -25,7 +25,13 @@ func (a *app) keeper(s *store, analyser func() *analyse.Analyser) (*opinions.Kee
 	if err != nil {
 		return nil, err
 	}
-	return opinions.NewKeeper(s.Warehouse, opinions.Options{Model: m, Analyser: analyser, Departments: a.config.Departments,
+	live := s.live
+	if live == nil {
+		if live, err = a.newLive(s, analyser); err != nil {
+			return nil, err
+		}
+	}
+	return opinions.NewKeeper(s.Warehouse, opinions.Options{Live: live, Model: m, Analyser: analyser, Departments: a.config.Departments,
 		Founders: a.config.Opinions.Founders, Log: a.log}), nil
 }
 

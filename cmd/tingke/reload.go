@@ -12,6 +12,7 @@ import (
 	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/current"
 	"github.com/tingke/tingke/pipeline/opinions"
+	"github.com/tingke/tingke/pipeline/rerun"
 	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/stream"
 )
@@ -75,6 +76,7 @@ type worker struct {
 	analyser *current.Analyser
 	opinions *opinions.Keeper
 	alerts   *alerts // nil where they are turned off
+	runs     *rerun.Runner
 	// rebuildEvery is how often the opinions are rebuilt, 0 for never.
 	rebuildEvery time.Duration
 	log          *slog.Logger
@@ -86,6 +88,7 @@ func (w *worker) Run(ctx context.Context) error {
 	var running sync.WaitGroup
 	running.Go(func() { w.analyser.Run(looking) })
 	running.Go(func() { rebuildOpinions(looking, w.opinions, w.rebuildEvery, w.log) })
+	running.Go(func() { repairRuns(looking, w.runs, repairLook, w.log) })
 	var alerting sync.WaitGroup
 	alertsCtx, stopAlerts := context.WithCancel(context.Background())
 	if w.alerts != nil {

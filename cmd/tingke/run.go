@@ -12,6 +12,7 @@ import (
 	"github.com/tingke/tingke/nlp/mask"
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/failpoint"
+	"github.com/tingke/tingke/pipeline/rerun"
 	"github.com/tingke/tingke/pipeline/stream"
 )
 
@@ -64,6 +65,14 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	m := mask.New(key, mask.Options{})
 	s := a.config.Stream
 	a.roomForEngine(store)
+	live, err := a.newLive(store, analyser.InUse)
+	if err != nil {
+		return nil, err
+	}
+	if err := live.Refresh(ctx); err != nil {
+		return nil, err
+	}
+	store = store.through(live)
 	alerts, err := a.newAlerts(kafka, store, analyser.InUse, registry)
 	if err != nil {
 		return nil, err
@@ -79,7 +88,7 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	}
 	w, err := stream.New(stream.Options{
 		Watcher: watcher,
-		Kafka:   kafka, Store: store, Analyser: analyser, Hasher: assemble.NewHasher(key), Mask: m.Message,
+		Kafka:   kafka, Store: store, Analyser: live, Hasher: assemble.NewHasher(key), Mask: m.Message,
 		MaskText:   func(s string) string { return m.Raw([]byte(s)) },
 		FlushEvery: s.FlushEvery, FlushSessions: s.FlushSessions, EarlyWrite: s.EarlyWrite, Idle: s.Idle,
 		SessionTimeout: s.SessionTimeout, StopTimeout: s.StopTimeout,
@@ -92,7 +101,8 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	if err != nil {
 		return nil, err
 	}
-	return &worker{w, analyser, keeper, alerts, a.config.Opinions.RebuildEvery, a.log}, nil
+	runs := rerun.New(rerun.Options{Live: live, Epoch: a.epochs(store, analyser.InUse), Log: a.log})
+	return &worker{w, analyser, keeper, alerts, runs, a.config.Opinions.RebuildEvery, a.log}, nil
 }
 
 // runWorker runs the worker beside its metrics page until ctx is done or the worker gives up.

@@ -3,13 +3,21 @@ package main
 import (
 	"context"
 
+	"github.com/tingke/tingke/pipeline/rerun"
 	"github.com/tingke/tingke/pipeline/stream"
 	"github.com/tingke/tingke/pipeline/warehouse"
 	"github.com/tingke/tingke/schemas"
 )
 
 // store is the warehouse as the stream worker and the batch writer use it.
-type store struct{ *warehouse.Warehouse }
+type store struct {
+	*warehouse.Warehouse
+	// live decides to which run sessions are written, and keeps out who was forgotten; nil writes to run 0.
+	live *rerun.Live
+}
+
+// through is the store with writes that go through a Live.
+func (s *store) through(l *rerun.Live) *store { return &store{s.Warehouse, l} }
 
 // openStore connects to the configured ClickHouse, else the embedded engine of --dir, and brings its schema up to date.
 func (a *app) openStore(ctx context.Context) (*store, error) {
@@ -24,7 +32,7 @@ func (a *app) openStore(ctx context.Context) (*store, error) {
 		_ = w.Close()
 		return nil, err
 	}
-	return &store{w}, nil
+	return &store{Warehouse: w}, nil
 }
 
 // StoredVersions implements stream.Store.
@@ -57,6 +65,9 @@ func (s *store) Write(ctx context.Context, b stream.Batch) error {
 	w.Ratings = mapped(b.Ratings, func(r stream.Rating) schemas.Rating { return r.Rating })
 	w.DeadLetters = mapped(b.DeadLetters, func(d stream.DeadLetter) warehouse.DeadLetter { return warehouse.DeadLetter(d) })
 	w.LostRanges = mapped(b.LostRanges, func(l stream.LostRange) warehouse.LostRange { return warehouse.LostRange(l) })
+	if s.live != nil {
+		return s.live.Write(ctx, w)
+	}
 	return s.Warehouse.Write(ctx, w)
 }
 

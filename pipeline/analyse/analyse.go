@@ -101,7 +101,7 @@ func (a *Analyser) Analyse(t *schemas.Transcript) *schemas.Analysis {
 		Closed:       t.Closed,
 		Meta:         t.Meta,
 		EndedAt:      endedAt(t),
-		StartedAt:    startedAt(t),
+		StartedAt:    StartedAt(t),
 		AgentIDs:     agentIDs(t),
 		RulesVersion: a.rules.Version(),
 		ModelVersion: a.ModelVersion(),

@@ -201,7 +201,9 @@ func silence(t *schemas.Transcript) (gap, overlap schemas.Opt[int64]) {
 	return gap, overlap
 }
 
-func startedAt(t *schemas.Transcript) time.Time {
+// StartedAt is the start of a session as its analysis has it: that of the session message, else the time of the first turn
+// that has one, else the zero time.
+func StartedAt(t *schemas.Transcript) time.Time {
 	if !t.Meta.StartedAt.IsZero() {
 		return t.Meta.StartedAt
 	}

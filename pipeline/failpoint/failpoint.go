@@ -37,6 +37,17 @@ const (
 // AfterAlertStore is passed where alerts are stored and not yet given to their targets. It is no place of a message's way.
 const AfterAlertStore Name = "after-alert-store"
 
+// Places of reruns, which are none of a message's way either.
+const (
+	BeforeSwitch Name = "before-switch" // the run holds everything, the views still show what they showed
+	AfterSwitch  Name = "after-switch"  // the views show the run, what came in between is not judged yet
+	RerunWrite   Name = "rerun-write"   // a chunk of sessions is judged, not written
+	EraseTable   Name = "erase-table"   // before the rows of a forgotten customer leave the next table
+)
+
+// others are the places that Names leaves out.
+var others = []Name{AfterAlertStore, BeforeSwitch, AfterSwitch, RerunWrite, EraseTable}
+
 // Names lists all places of a message's way, for a test that walks them.
 func Names() []Name {
 	return []Name{
@@ -60,8 +71,8 @@ func parse(s string) (*point, error) {
 	}
 	name, nth, counted := strings.Cut(s, ":")
 	p := &point{name: Name(name), nth: 1}
-	if !slices.Contains(Names(), p.name) && p.name != AfterAlertStore {
-		return nil, fmt.Errorf("%s=%q: unknown failpoint; one of %v, optionally with :n", Env, s, Names())
+	if !slices.Contains(Names(), p.name) && !slices.Contains(others, p.name) {
+		return nil, fmt.Errorf("%s=%q: unknown failpoint; one of %v, optionally with :n", Env, s, slices.Concat(Names(), others))
 	}
 	if counted {
 		n, err := strconv.ParseInt(nth, 10, 64)

@@ -30,6 +30,8 @@ type Options struct {
 	Model *opinion.Model
 	// Analyser gives the analyser in use, with which sessions are analysed again.
 	Analyser func() *analyse.Analyser
+	// Live judges sessions as the run does that is active for them, and writes them; nil: run by run with Analyser alone.
+	Live Live
 	// Departments maps an aspect to its department; nil = schemas.DefaultDepartments.
 	Departments map[string]string
 	// Founders is the number of mentions that found an opinion, 0 = 2. A single mention waits for others.
@@ -38,6 +40,35 @@ type Options struct {
 	Workers int
 	Log     *slog.Logger
 }
+
+// Live is the way of sessions into the store where runs are switched and customers forgotten; package rerun has it.
+type Live interface {
+	// Refresh looks which runs are active.
+	Refresh(context.Context) error
+	// AnalyseWith analyses a session with an analyser, and with the rules of the run that is active for it.
+	AnalyseWith(*analyse.Analyser, *schemas.Transcript) *schemas.Analysis
+	// Write stores analyses, but for those of forgotten customers.
+	Write(context.Context, warehouse.Batch) error
+}
+
+// direct is the way where nobody reruns anything.
+type direct struct {
+	w        *warehouse.Warehouse
+	switches warehouse.Switches
+}
+
+func (d *direct) Refresh(ctx context.Context) (err error) {
+	d.switches, err = d.w.Switches(ctx)
+	return err
+}
+
+func (d *direct) AnalyseWith(an *analyse.Analyser, t *schemas.Transcript) *schemas.Analysis {
+	a := an.Analyse(t)
+	a.RunID = d.switches.Run(a.StartedAt)
+	return a
+}
+
+func (d *direct) Write(ctx context.Context, b warehouse.Batch) error { return d.w.Write(ctx, b) }
 
 // NewKeeper makes a Keeper.
 func NewKeeper(w *warehouse.Warehouse, o Options) *Keeper {
@@ -52,6 +83,9 @@ func NewKeeper(w *warehouse.Warehouse, o Options) *Keeper {
 	}
 	if o.Log == nil {
 		o.Log = slog.Default()
+	}
+	if o.Live == nil {
+		o.Live = &direct{w: w}
 	}
 	return &Keeper{w: w, o: o}
 }
@@ -402,8 +436,7 @@ func (k *Keeper) reanalyse(ctx context.Context, ids []string, s Snapshot) (int, 
 	if len(ids) == 0 {
 		return 0, nil
 	}
-	switches, err := k.w.Switches(ctx)
-	if err != nil {
+	if err := k.o.Live.Refresh(ctx); err != nil {
 		return 0, err
 	}
 	analyser := k.o.Analyser().WithOpinions(s)
@@ -421,7 +454,7 @@ func (k *Keeper) reanalyse(ctx context.Context, ids []string, s Snapshot) (int, 
 				continue
 			}
 			group.Go(func() error {
-				analyses[i] = analyser.Analyse(states[id].Transcript())
+				analyses[i] = k.o.Live.AnalyseWith(analyser, states[id].Transcript())
 				return nil
 			})
 		}
@@ -429,10 +462,7 @@ func (k *Keeper) reanalyse(ctx context.Context, ids []string, s Snapshot) (int, 
 			return done, err
 		}
 		analyses = slices.DeleteFunc(analyses, func(a *schemas.Analysis) bool { return a == nil })
-		for _, a := range analyses {
-			a.RunID = switches.Run(a.StartedAt)
-		}
-		if err := k.w.Write(ctx, warehouse.Batch{Analyses: analyses}); err != nil {
+		if err := k.o.Live.Write(ctx, warehouse.Batch{Analyses: analyses}); err != nil {
 			return done, fmt.Errorf("cannot store sessions analysed by epoch %d: %w", s.Epoch(), err)
 		}
 		done += len(analyses)

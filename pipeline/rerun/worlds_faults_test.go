@@ -1,0 +1,5 @@
+//go:build faults
+
+package rerun
+
+const worlds = 20
