@@ -69,7 +69,7 @@ var deployments atomic.Int32
 func deploy(t *testing.T, kind kafkaKind, s setup) *deployment {
 	t.Helper()
 	d := &deployment{dir: t.TempDir(), setup: s, kind: kind, topic: broker.TopicTranscripts, group: "tingke"}
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	if kind == embedded {
 		d.broker = d.start(t, "broker", nil)
 	} else {
@@ -117,16 +117,16 @@ func deploy(t *testing.T, kind kafkaKind, s setup) *deployment {
 // ownDatabase makes a database on the server of CLICKHOUSE_DSN.
 func (d *deployment) ownDatabase(t *testing.T, dsn string) {
 	t.Helper()
-	admin, err := warehouse.Open(within(t, time.Minute), warehouse.Config{DSN: dsn})
+	admin, err := warehouse.Open(within(t, patience), warehouse.Config{DSN: dsn})
 	if err != nil {
 		t.Fatal(err)
 	}
 	name := fmt.Sprintf("tingke_faults_%d_%d", os.Getpid(), deployments.Add(1))
-	if err := admin.Conn().Exec(within(t, time.Minute), "CREATE DATABASE "+name); err != nil {
+	if err := admin.Conn().Exec(within(t, patience), "CREATE DATABASE "+name); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		if err := errors.Join(admin.Conn().Exec(within(t, time.Minute), "DROP DATABASE "+name), admin.Close()); err != nil {
+		if err := errors.Join(admin.Conn().Exec(within(t, patience), "DROP DATABASE "+name), admin.Close()); err != nil {
 			t.Error(err)
 		}
 	})
@@ -158,7 +158,7 @@ func ownEngine(t *testing.T) {
 
 func (d *deployment) send(t *testing.T, records []stream.Record) {
 	t.Helper()
-	if err := d.producer.Send(within(t, time.Minute), records...); err != nil {
+	if err := d.producer.Send(within(t, patience), records...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -167,7 +167,7 @@ func (d *deployment) send(t *testing.T, records []stream.Record) {
 func (d *deployment) settle(t *testing.T) {
 	t.Helper()
 	var state string
-	for deadline := time.Now().Add(settleTimeout); ; time.Sleep(200 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
 		var err error
 		if state, err = d.pending(); err != nil {
 			state = err.Error()
@@ -175,14 +175,14 @@ func (d *deployment) settle(t *testing.T) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("not everything is processed after %s (TINGKE_SEED=%d): %s", settleTimeout, seed, state)
+			t.Fatalf("not everything is processed after %s (TINGKE_SEED=%d): %s", patience, seed, state)
 		}
 	}
 }
 
 // pending says what is not processed yet, "" for nothing.
 func (d *deployment) pending() (string, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	committed, err := d.committed(ctx)
 	if err != nil {
@@ -210,7 +210,7 @@ func (d *deployment) pending() (string, error) {
 // views reads the public views; the name of the topic is made the one that all Kafkas share.
 func (d *deployment) views(t *testing.T) warehouse.Tables {
 	t.Helper()
-	views, err := d.store.Snapshot(within(t, time.Minute), true)
+	views, err := d.store.Snapshot(within(t, patience), true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -320,7 +320,7 @@ func (d *deployment) environment() []string {
 // command runs one command of the program to its end and gives what it printed.
 func (d *deployment) command(t *testing.T, args ...string) string {
 	t.Helper()
-	cmd := exec.CommandContext(within(t, time.Minute), binary(t), append(args, "--dir", d.dir, "--config", d.configure(t, &process{}))...)
+	cmd := exec.CommandContext(within(t, patience), binary(t), append(args, "--dir", d.dir, "--config", d.configure(t, &process{}))...)
 	cmd.Env = d.environment()
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -352,7 +352,7 @@ func (p *process) waitFor(t *testing.T, text string) {
 // waitForMore waits until the process has printed a text n times.
 func (p *process) waitForMore(t *testing.T, text string, n int) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		if strings.Count(p.text(), text) >= n {
 			return
 		}
@@ -363,14 +363,14 @@ func (p *process) waitForMore(t *testing.T, text string, n int) {
 		default:
 		}
 		if time.Now().After(deadline) {
-			t.Fatalf("%s did not print %q %d times within a minute:\n%s", p.name, text, n, p.output())
+			t.Fatalf("%s did not print %q %d times within %s:\n%s", p.name, text, n, patience, p.output())
 		}
 	}
 }
 
 // ready asks /readyz; the error is what it says.
 func (p *process) ready() error {
-	client := &http.Client{Timeout: 5 * time.Second}
+	client := &http.Client{Timeout: 20 * time.Second}
 	defer client.CloseIdleConnections()
 	resp, err := client.Get("http://" + p.metrics + "/readyz")
 	if err != nil {
@@ -391,7 +391,7 @@ func (p *process) ready() error {
 func (p *process) unready(t *testing.T, reason string) {
 	t.Helper()
 	var said error
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		if said = p.ready(); said != nil && strings.Contains(said.Error(), reason) {
 			return
 		}
@@ -405,7 +405,7 @@ func (p *process) unready(t *testing.T, reason string) {
 func (p *process) becomesReady(t *testing.T) {
 	t.Helper()
 	var said error
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(50 * time.Millisecond) {
 		if said = p.ready(); said == nil {
 			return
 		}
@@ -443,8 +443,8 @@ func (p *process) diedBySIGKILL(t *testing.T, why string) {
 		if !errors.As(err, &exit) || exit.Sys().(syscall.WaitStatus).Signal() != syscall.SIGKILL {
 			t.Fatalf("%s: %s ended with %v, want SIGKILL\n%s", why, p.name, err, p.output())
 		}
-	case <-time.After(time.Minute):
-		t.Fatalf("%s did not happen within a minute\n%s", why, p.output())
+	case <-time.After(patience):
+		t.Fatalf("%s did not happen within %s\n%s", why, patience, p.output())
 	}
 }
 
@@ -457,11 +457,11 @@ func (d *deployment) stop(t *testing.T, p *process) {
 		if err != nil {
 			t.Fatalf("%s ended with %v\n%s", p.name, err, p.output())
 		}
-	case <-time.After(30 * time.Second):
-		t.Fatalf("%s did not end within 30 s of SIGTERM\n%s", p.name, p.output())
+	case <-time.After(patience):
+		t.Fatalf("%s did not end in time after SIGTERM\n%s", p.name, p.output())
 	}
 }
 
 func (d *deployment) client() *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(d.addr), Timeout: 10 * time.Second, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}}
+	return &kafka.Client{Addr: kafka.TCP(d.addr), Timeout: time.Minute, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}}
 }

@@ -23,8 +23,8 @@ type span struct{ first, last int64 }
 func (d *deployment) createTopic(t *testing.T) {
 	t.Helper()
 	var last error
-	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-		resp, err := d.client().CreateTopics(within(t, 10*time.Second), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
+	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
+		resp, err := d.client().CreateTopics(within(t, time.Minute), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
 			{Topic: d.topic, NumPartitions: partitions, ReplicationFactor: 1},
 		}})
 		if err == nil && (resp.Errors[d.topic] == nil) {
@@ -45,8 +45,8 @@ func topicError(resp *kafka.CreateTopicsResponse, topic string) error {
 // deleteTopic deletes the topic and returns when Kafka does not know it any more.
 func (d *deployment) deleteTopic(t *testing.T) {
 	t.Helper()
-	eventually(t, time.Minute, "topic "+d.topic+" is deleted", func() bool {
-		resp, err := d.client().DeleteTopics(within(t, 10*time.Second), &kafka.DeleteTopicsRequest{Topics: []string{d.topic}})
+	eventually(t, patience, "topic "+d.topic+" is deleted", func() bool {
+		resp, err := d.client().DeleteTopics(within(t, time.Minute), &kafka.DeleteTopicsRequest{Topics: []string{d.topic}})
 		return err == nil && errors.Is(resp.Errors[d.topic], kafka.UnknownTopicOrPartition)
 	})
 }
@@ -104,7 +104,7 @@ func (d *deployment) committed(ctx context.Context) (map[int]int64, error) {
 // truncate deletes all messages of the topic that are there now, as retention does, and gives their offsets.
 func (d *deployment) truncate(t *testing.T) map[int]span {
 	t.Helper()
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	spans, err := d.spans(ctx)
 	if err != nil {
 		t.Fatal(err)
@@ -139,7 +139,7 @@ func (d *deployment) truncate(t *testing.T) map[int]span {
 // deadTopicHolds reads the dead-letter topic: every bad message of the corpus is there, byte by byte, and nothing else.
 func (d *deployment) deadTopicHolds(t *testing.T, c *corpus) {
 	t.Helper()
-	ctx := within(t, time.Minute)
+	ctx := within(t, patience)
 	resp, err := d.client().ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{d.dead: {kafka.FirstOffsetOf(0), kafka.LastOffsetOf(0)}}})
 	if err != nil {
 		t.Fatal(err)

@@ -101,7 +101,7 @@ func TestStoreRefusesWrites(t *testing.T) {
 		d.send(t, chunk)
 		time.Sleep(150 * time.Millisecond)
 	}
-	eventually(t, time.Minute, "inserts broke", func() bool { return p.lost.Load() > 0 && p.broken.Load() > 0 })
+	eventually(t, patience, "inserts broke", func() bool { return p.lost.Load() > 0 && p.broken.Load() > 0 })
 	p.set(fault{})
 	d.mustEqual(t, c)
 	w.becomesReady(t)

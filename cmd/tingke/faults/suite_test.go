@@ -28,8 +28,9 @@ import (
 // deploymentKey is the key of all deployments of a run: identities and pseudonyms must be the same in all.
 const deploymentKey = "the key of all deployments of the fault suite"
 
-// settleTimeout bounds the wait for what was sent to be in the store.
-const settleTimeout = 2 * time.Minute
+// patience bounds every wait for something that must come to be: long enough for a machine that does much else, since a
+// test that passes never waits for it.
+const patience = 4 * time.Minute
 
 // seed decides the corpus and the moments of all faults; TINGKE_SEED repeats a run.
 var seed uint64

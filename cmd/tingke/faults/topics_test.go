@@ -32,7 +32,7 @@ func TestBrokerRestarted(t *testing.T) {
 		if k == real {
 			apache.get(t) // or skips
 			var err error
-			if own, err = apachekafka.Start(within(t, 2*time.Minute), t.TempDir()); err != nil {
+			if own, err = apachekafka.Start(within(t, patience), t.TempDir()); err != nil {
 				t.Fatal(err)
 			}
 			t.Cleanup(own.Kill)
@@ -53,7 +53,7 @@ func TestBrokerRestarted(t *testing.T) {
 		}
 		again := func() {
 			if own != nil {
-				if err := own.Restart(within(t, time.Minute)); err != nil {
+				if err := own.Restart(within(t, patience)); err != nil {
 					t.Fatal(err)
 				}
 				return
@@ -78,8 +78,8 @@ func TestBrokerRestarted(t *testing.T) {
 // lostRange is a row of the view lost_ranges.
 type lostRange struct {
 	Partition int   `json:"partition"`
-	From      int64 `json:"offset_from,string"`
-	To        int64 `json:"offset_to,string"`
+	From      int64 `json:"offset_from"`
+	To        int64 `json:"offset_to"`
 }
 
 func (d *deployment) lostRanges(t *testing.T) map[lostRange]bool {
@@ -109,8 +109,8 @@ func victims(name string, n int) []stream.Record {
 func (d *deployment) consumed(t *testing.T) map[int]int64 {
 	t.Helper()
 	var out map[int]int64
-	eventually(t, time.Minute, "everything is committed", func() bool {
-		ctx := within(t, 10*time.Second)
+	eventually(t, patience, "everything is committed", func() bool {
+		ctx := within(t, time.Minute)
 		committed, err := d.committed(ctx)
 		if err != nil {
 			return false
@@ -159,7 +159,7 @@ func TestTopicTruncated(t *testing.T) {
 				w.signal(t, syscall.SIGCONT)
 			}
 			w.unready(t, "deleted before they were read")
-			eventually(t, time.Minute, "the lost ranges are stored", func() bool { return len(d.lostRanges(t)) >= len(want) })
+			eventually(t, patience, "the lost ranges are stored", func() bool { return len(d.lostRanges(t)) >= len(want) })
 			if out := d.command(t, "doctor", "--acknowledge-lost", "the fault suite"); !strings.Contains(out, "lost ranges acknowledged") {
 				t.Errorf("doctor says %s", out)
 			}

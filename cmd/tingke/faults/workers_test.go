@@ -134,7 +134,7 @@ func TestPausedWorker(t *testing.T) {
 		time.Sleep(time.Duration(rng.IntN(200)) * time.Millisecond)
 		second.signal(t, syscall.SIGSTOP)
 		before := len(first.text())
-		eventually(t, time.Minute, "the first worker has all partitions again", func() bool {
+		eventually(t, patience, "the first worker has all partitions again", func() bool {
 			return len(first.text()) > before && containsAfter(first.text(), before, all)
 		})
 		send(4)
