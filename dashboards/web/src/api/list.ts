@@ -23,6 +23,7 @@ export function useList<P extends Lists>(path: P, params: Params = {}, options: 
   return {
     items: pages?.flatMap((p) => p.items),
     total: pages?.[0]?.total ?? undefined,
+    first: query.data?.pages[0], // with what an answer says beside its items
     error: query.error,
     isPending: query.isPending,
     stale: query.isPlaceholderData,
