@@ -5,59 +5,18 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/tingke/tingke/pipeline/warehouse"
 	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 )
 
-// store is a warehouse that the tests share, made when the first asks for it; TestMain closes it.
-var store struct {
-	sync.Once
-	w   *warehouse.Warehouse
-	dir string
-	err error
-}
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	if store.w != nil {
-		if err := store.w.Close(); err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			code = 1
-		}
-	}
-	if store.dir != "" {
-		os.RemoveAll(store.dir)
-	}
-	os.Exit(code)
-}
-
-func openStore(t *testing.T) *warehouse.Warehouse {
-	t.Helper()
-	if _, err := engine.FindLibrary(); err != nil {
-		t.Skipf("SKIPPED, no SQL is tried: %v", err)
-	}
-	store.Do(func() {
-		if store.dir, store.err = os.MkdirTemp("", "tingke-access"); store.err != nil {
-			return
-		}
-		ctx := context.Background()
-		if store.w, store.err = warehouse.Open(ctx, warehouse.Config{Dir: store.dir, Logger: slog.New(slog.DiscardHandler)}); store.err == nil {
-			store.err = store.w.Migrate(ctx)
-		}
-	})
-	if store.err != nil {
-		t.Fatal(store.err)
-	}
-	return store.w
-}
+func TestMain(m *testing.M) { os.Exit(warehousetest.Main(m)) }
 
 var (
 	admin   = Identity{User: "admin", Role: Admin}
@@ -140,7 +99,7 @@ var leaks = []string{
 // TestAnalystsSeeNoReviews runs every statement as an admin and looks whether it shows what only an admin may see: those
 // must be refused to an analyst before they run. What is refused to everybody may be let through here.
 func TestAnalystsSeeNoReviews(t *testing.T) {
-	w := openStore(t)
+	w := warehousetest.Open(t)
 	ctx := context.Background()
 	if err := w.AppendAudit(ctx, warehouse.AuditEntry{Actor: "li", Action: ActionExport, Object: "s1", Detail: hidden}); err != nil {
 		t.Fatal(err)
@@ -241,7 +200,7 @@ var shows = []string{"hits", "sessions", "scorecards", "scorecard_items", "rule_
 
 // TestEveryViewOfReviewsIsKnown looks for tables and views about reviews and audits that nobody has thought about.
 func TestEveryViewOfReviewsIsKnown(t *testing.T) {
-	w := openStore(t)
+	w := warehousetest.Open(t)
 	rows, err := w.Conn().Query(context.Background(), "SELECT name, as_select FROM system.tables WHERE database = currentDatabase()")
 	if err != nil {
 		t.Fatal(err)
@@ -272,7 +231,7 @@ func TestEveryViewOfReviewsIsKnown(t *testing.T) {
 
 // TestScopeInTheEngine: the condition finds what Allows allows, whatever teams and agents are called.
 func TestScopeInTheEngine(t *testing.T) {
-	w := openStore(t)
+	w := warehousetest.Open(t)
 	nasty := []string{"A", "", "a'b", `a\b`, "a\tb", "售后一组", `') OR 1=1 --`, `"`, "{x:String}", "a,b", "[A]", `\N`, "NULL"}
 	for _, id := range []Identity{
 		admin, analyst, {}, {Role: "root"}, {Role: Agent}, {Role: Agent, AgentID: "A", Sees: SeesOff},

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 )
 
 var monday = time.Date(2026, 3, 2, 2, 0, 0, 0, time.UTC)
@@ -171,7 +173,7 @@ func TestFoldDoesNotDependOnArrival(t *testing.T) {
 // TestFoldInGoIsFoldInSQL compares the two on 500 random sessions.
 func TestFoldInGoIsFoldInSQL(t *testing.T) {
 	ctx := context.Background()
-	w := openWarehouse(t)
+	w := warehousetest.Open(t)
 	sessions := map[string][]Event{}
 	var all []Event
 	for seed := range uint64(500) {

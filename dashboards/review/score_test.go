@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/tingke/tingke/pipeline/warehouse"
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 	"github.com/tingke/tingke/rules"
 	"github.com/tingke/tingke/schemas"
 )
@@ -85,7 +86,7 @@ func show(score schemas.Opt[float64]) string {
 
 func TestFinalScoreIsThatOfTheRules(t *testing.T) {
 	ctx := context.Background()
-	w := openWarehouse(t)
+	w := warehousetest.Open(t)
 	want := map[string]string{}
 	packs := map[string]string{}
 	var batch warehouse.Batch

@@ -14,6 +14,7 @@ import (
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/nlp/mask"
 	"github.com/tingke/tingke/pipeline/warehouse"
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -55,7 +56,7 @@ type desk struct {
 
 func newDesk(t *testing.T) *desk {
 	t.Helper()
-	d := &desk{t: t, w: openWarehouse(t), now: monday.Add(24 * time.Hour)}
+	d := &desk{t: t, w: warehousetest.Open(t), now: monday.Add(24 * time.Hour)}
 	open := session("open", "A")
 	open.Closed = false
 	if err := d.w.Write(context.Background(), warehouse.Batch{Analyses: []*schemas.Analysis{session("a", "A"), session("b", "B"), open}}); err != nil {

@@ -3,13 +3,10 @@ package opinions
 import (
 	"context"
 	"errors"
-	"fmt"
-	"log/slog"
 	"os"
 	"reflect"
 	"slices"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,7 +16,7 @@ import (
 	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/warehouse"
-	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -54,23 +51,7 @@ func (stage) Features(t *schemas.Transcript) *schemas.Features {
 	return f
 }
 
-var (
-	engineDir string
-	databases atomic.Int64
-)
-
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		dir, err := os.MkdirTemp("", "tingke-opinions")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		engineDir = dir
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(warehousetest.Main(m)) }
 
 // bed is a store with sessions and the keeper of its registry.
 type bed struct {
@@ -83,35 +64,7 @@ type bed struct {
 
 func newBed(t *testing.T, workers int) *bed {
 	t.Helper()
-	if _, err := engine.FindLibrary(); err != nil {
-		t.Skipf("SKIPPED, nothing of the registry is tested: %v", err)
-	}
-	ctx, quiet := context.Background(), slog.New(slog.DiscardHandler)
-	admin, err := warehouse.Open(ctx, warehouse.Config{Dir: engineDir, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	name := fmt.Sprintf("opinions_%d", databases.Add(1))
-	if err := admin.Conn().Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := admin.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w, err := warehouse.Open(ctx, warehouse.Config{Dir: engineDir, Database: name, Logger: quiet, CodeVersion: "test"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := w.Migrate(context.Background()); err != nil {
-		t.Fatal(err)
-	}
+	w := warehousetest.Open(t)
 	b := &bed{t: t, w: w, analyser: analyse.New(stage{}, stage{}, nil), source: NewSource(w, model())}
 	b.k = NewKeeper(w, Options{Model: model(), Analyser: func() *analyse.Analyser { return b.analyser }, Workers: workers})
 	b.refresh()

@@ -13,7 +13,7 @@ import (
 	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/current"
 	"github.com/tingke/tingke/pipeline/warehouse"
-	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 	"github.com/tingke/tingke/rules"
 	"github.com/tingke/tingke/schemas"
 )
@@ -30,26 +30,7 @@ func pack(id, version, rule, word string, tests ...string) string {
 	return text
 }
 
-func openWarehouse(t *testing.T) *warehouse.Warehouse {
-	t.Helper()
-	dsn := os.Getenv("CLICKHOUSE_DSN")
-	if _, err := engine.FindLibrary(); err != nil && dsn == "" {
-		t.Skipf("SKIPPED, nothing of published rule packs is tested: %v", err)
-	}
-	w, err := warehouse.Open(t.Context(), warehouse.Config{Dir: t.TempDir(), DSN: dsn, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := w.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	if err := w.Migrate(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
+func TestMain(m *testing.M) { os.Exit(warehousetest.Main(m)) }
 
 func file(t *testing.T, text string) string {
 	t.Helper()
@@ -102,7 +83,7 @@ func publish(t *testing.T, s *Store, text string) *Published {
 }
 
 func TestWhatIsInUse(t *testing.T) {
-	w := openWarehouse(t)
+	w := warehousetest.Open(t)
 	own := file(t, pack("mine", "1", "own_rule", "甲"))
 	s := newStore(t, w, "standard", own)
 	step := func(what, want string) {
@@ -193,7 +174,7 @@ func declared(t *testing.T) string {
 }
 
 func TestPublishRefuses(t *testing.T) {
-	w := openWarehouse(t)
+	w := warehousetest.Open(t)
 	s := newStore(t, w, "standard")
 	f := func(name, text, want string, force bool) {
 		t.Helper()
@@ -252,7 +233,7 @@ func (noFeatures) Features(t *schemas.Transcript) *schemas.Features {
 
 // TestSource: a running process takes what is published, and keeps what it has while the newest is broken.
 func TestSource(t *testing.T) {
-	w := openWarehouse(t)
+	w := warehousetest.Open(t)
 	s := newStore(t, w, "standard")
 	compiled := 0
 	s.compile = func(sources ...rules.Source) (*rules.Set, error) { compiled++; return rules.Load(sources...) }

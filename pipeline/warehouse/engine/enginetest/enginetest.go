@@ -53,6 +53,17 @@ func AtEnd(f func() error) {
 	one.last = append(one.last, f)
 }
 
+// Folder makes a folder that is removed after all tests, for what several tests share.
+func Folder(t testing.TB) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "tingke-test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	AtEnd(func() error { return os.RemoveAll(dir) })
+	return dir
+}
+
 // DSN is the address of the server to test, "" for the embedded engine.
 func DSN() string { return os.Getenv("CLICKHOUSE_DSN") }
 
