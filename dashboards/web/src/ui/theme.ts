@@ -4,6 +4,11 @@ export const theme: ThemeConfig = {
   cssVar: {},
   token: {
     colorPrimary: '#0f766e', // that of the icon
+    // The shades that are derived of so dark a green are grey.
+    colorPrimaryBg: '#e6f4f1',
+    colorPrimaryBgHover: '#d5ece7',
+    colorPrimaryBorder: '#93d1c8',
+    colorPrimaryHover: '#14907f',
     colorInfo: '#1d6fd8',
     colorLink: '#0b6bcb',
     borderRadius: 6,

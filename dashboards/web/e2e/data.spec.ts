@@ -1,0 +1,37 @@
+import { expect, test } from '@playwright/test';
+
+import { login, sql, watch } from './help';
+
+test('an analyst finds a view by what it holds, asks it, and sends the question on', async ({ page }) => {
+  const problems = watch(page);
+  await login(page, 'analyst', '/data');
+  await page.getByLabel('按视图、列或含义查找').fill('reply_ms');
+  await expect(page.getByRole('menuitem', { name: 'rounds' })).toBeVisible();
+  await expect(page.getByRole('menuitem', { name: 'orders' })).toBeHidden();
+
+  await page.getByRole('tab', { name: 'SQL' }).click();
+  const box = page.getByRole('textbox', { name: 'SQL' });
+  await box.fill("SELECT count() AS n FROM sessions WHERE state = 'closed'");
+  await page.getByRole('button', { name: /运行/ }).click();
+  const [want] = await sql<{ n: number }>("SELECT count() AS n FROM sessions WHERE state = 'closed'");
+  await expect(page.locator('.ant-table-tbody .cell').first()).toHaveText(String(want?.n));
+
+  await page.getByRole('button', { name: '放进网址' }).click();
+  await page.reload();
+  await expect(box).toContainText("WHERE state = 'closed'");
+
+  // What is not allowed is said, not run.
+  await box.fill('DROP TABLE sessions');
+  await page.getByRole('button', { name: /运行/ }).click();
+  await expect(page.getByText('没有运行')).toBeVisible();
+  expect(problems.filter((p) => !p.includes('400'))).toEqual([]);
+});
+
+test('health names dead letters; a product manager sees the views alone', async ({ page }) => {
+  await login(page, 'admin', '/data?tab=health');
+  const [want] = await sql<{ n: number }>('SELECT count() AS n FROM dead_letters');
+  await expect(page.locator('.ant-card', { hasText: '死信' }).locator('tbody').last().locator('tr.ant-table-row')).toHaveCount(Math.min(Number(want?.n), 50));
+  await login(page, 'product', '/data?tab=sql');
+  await expect(page.getByRole('tab', { name: '视图' })).toBeVisible();
+  await expect(page.getByRole('tab', { name: 'SQL' })).toBeHidden();
+});
