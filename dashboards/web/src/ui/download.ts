@@ -49,3 +49,17 @@ export function save(file: Downloaded) {
   link.click();
   setTimeout(() => URL.revokeObjectURL(url), 60_000);
 }
+
+// copyText puts a text on the clipboard. Browsers keep navigator.clipboard from pages without TLS, as they are common
+// inside of companies; there the text is selected and copied.
+export async function copyText(text: string): Promise<void> {
+  if (navigator.clipboard) return navigator.clipboard.writeText(text);
+  const area = document.createElement('textarea');
+  area.value = text;
+  area.style.position = 'fixed';
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand('copy');
+  area.remove();
+  if (!copied) throw new Error('the browser does not let pages copy');
+}

@@ -1,8 +1,166 @@
+import { FilterOutlined } from '@ant-design/icons';
+import { Button, Drawer, Flex, Grid, Select, Table, type TableColumnsType, Tooltip } from 'antd';
+import { useState } from 'react';
 import { useTranslation } from 'react-i18next';
+import { Link, useLocation } from 'react-router';
 
+import { useGet } from '../../api/client';
+import { useList } from '../../api/list';
+import { useMe } from '../../api/me';
+import { ExportButton } from '../../ui/ExportButton';
+import { FilterBar } from '../../ui/FilterBar';
+import { address, type Filters, useFilters } from '../../ui/filters';
+import { count } from '../../ui/format';
+import { sessionsLink } from '../../ui/links';
 import { Page } from '../../ui/Page';
+import { Sparkline } from '../../ui/Sparkline';
+import { Failed, Nothing } from '../../ui/states';
+import { Trend } from '../../ui/tags';
+import { Bulk } from './Bulk';
+import { Facets } from './Facets';
+import { keeps, type Row, scopeOf } from './keep';
+import './opinions.css';
+import { Status } from './Status';
 
+const sorts = ['mentions', 'sessions', 'customers', 'week', 'first_seen', 'last_seen', 'title'];
+
+// Opinions is what customers keep saying.
 export default function Opinions() {
   const { t } = useTranslation('opinions');
-  return <Page title={t('title')}>{null}</Page>;
+  const me = useMe();
+  const wide = Grid.useBreakpoint().lg ?? true;
+  const { filters, set, reset } = useFilters();
+  const [folded, setFolded] = useState(false);
+  const [selected, setSelected] = useState<Row[]>([]);
+  const sort = (filters.sort as string | undefined) ?? 'mentions';
+  const { sort: _, ...narrowed } = filters;
+  const list = useList('/api/v1/opinions', { query: filters });
+  const counts = useGet('/api/v1/opinions/counts', { query: narrowed }, { placeholderData: (old) => old });
+  const scope = scopeOf(filters);
+  const columns = useColumns(scope, sort);
+  const empty = list.items?.length === 0 && Object.keys(narrowed).length === 0;
+  // what is selected follows changes of the rows, and stays selected while filters hide it
+  const current = selected.map((s) => list.items?.find((r) => r.opinion_id === s.opinion_id) ?? s);
+  const facets = <Facets filters={filters} set={set} />;
+  return (
+    <Page
+      title={t('title')}
+      note={counts.data && t('note', { opinions: count(counts.data.opinions), mentions: count(counts.data.mentions) })}
+      extra={<ExportButton what="opinions" query={narrowed} disabled={list.items?.length === 0} />}
+    >
+      <FilterBar filters={narrowed} set={set} reset={reset} fields={['q', 'period', 'shop', 'team', 'channel']} more={['business', 'polarity']}>
+        <Flex gap={8}>
+          {!wide && (
+            <Button icon={<FilterOutlined />} onClick={() => setFolded(true)}>
+              {t('facets')}
+            </Button>
+          )}
+          <Select aria-label={t('common:sort')} value={sort} onChange={(v) => set({ sort: v })} options={sorts.map((s) => ({ value: s, label: t(`sort.${s}`) }))} style={{ width: 140 }} />
+        </Flex>
+      </FilterBar>
+      {list.error && <Failed error={list.error} retry={() => void list.refetch()} />}
+      {!list.error && empty && (
+        <Nothing text={t('empty_title')}>
+          <span className="muted">{t('empty_text')}</span>
+        </Nothing>
+      )}
+      {!list.error && !empty && (
+        <div className="opinions">
+          {wide ? (
+            facets
+          ) : (
+            <Drawer open={folded} onClose={() => setFolded(false)} title={t('facets')} size={280}>
+              {facets}
+            </Drawer>
+          )}
+          <div className="list">
+            {keeps(me) && selected.length > 0 && <Bulk rows={current} owners={(counts.data?.by.owner ?? []).map((o) => o.value).filter((o) => o !== '')} clear={() => setSelected([])} />}
+            <Table<Row>
+              size="small"
+              rowKey="opinion_id"
+              columns={columns}
+              dataSource={list.items}
+              loading={list.isPending || list.stale}
+              pagination={false}
+              sticky={{ offsetHeader: 56 }}
+              scroll={wide ? undefined : { x: 900 }}
+              showSorterTooltip={false}
+              locale={{ emptyText: list.isPending ? ' ' : <Nothing /> }}
+              rowSelection={keeps(me) ? { selectedRowKeys: selected.map((s) => s.opinion_id), preserveSelectedRowKeys: true, onChange: (_keys, rows) => setSelected(rows.filter(Boolean)), getTitleCheckboxProps: () => ({ 'aria-label': t('common:all') }), getCheckboxProps: (r) => ({ 'aria-label': r.title }) as object } : undefined}
+              onChange={(_p, _f, sorter) => !Array.isArray(sorter) && sorter.columnKey && set({ sort: String(sorter.columnKey) })}
+            />
+            {list.items && list.items.length > 0 && (
+              <Flex justify="center" align="center" gap={12} style={{ padding: 12 }}>
+                <span className="muted">{t('common:total_n', { n: count(list.total ?? list.items.length) })}</span>
+                {list.hasMore && (
+                  <Button onClick={list.more} loading={list.loadingMore}>
+                    {t('common:load_more')}
+                  </Button>
+                )}
+              </Flex>
+            )}
+          </div>
+        </div>
+      )}
+    </Page>
+  );
+}
+
+function useColumns(scope: Filters, sort: string): TableColumnsType<Row> {
+  const { t } = useTranslation('opinions');
+  const { search } = useLocation();
+  const place = (r: Row) => `/opinions/${r.opinion_id}${address(scope)}`;
+  const number = (name: 'mentions' | 'sessions' | 'customers') => ({ title: t(name), key: name, dataIndex: name, align: 'right' as const, className: 'num', width: 76, sorter: true, sortDirections: ['descend' as const, 'descend' as const], sortOrder: sort === name ? ('descend' as const) : null });
+  const behind = (r: Row, n: number, name: string) => (
+    <Link to={sessionsLink({ ...scope, opinion: r.opinion_id })} aria-label={`${r.title} ${t(name)} ${count(n)}`}>
+      {count(n)}
+    </Link>
+  );
+  return [
+    {
+      title: t('title_column'),
+      key: 'title',
+      render: (_, r) => (
+        <>
+          <Link to={place(r)} state={{ list: search }} className="title">
+            {r.title}
+          </Link>
+          <div className="muted small">{[t(`common:aspect.${r.aspect}`, { defaultValue: r.aspect }), t(`common:kind.${r.kind}`, { defaultValue: r.kind }), r.product].filter(Boolean).join(' · ')}</div>
+        </>
+      ),
+    },
+    { title: t('common:trend'), key: 'trend', width: 80, render: (_, r) => <Trend value={r.trend} /> },
+    { title: t('course'), key: 'course', width: 108, responsive: ['lg'], render: (_, r) => <Sparkline values={r.spark} width={92} label={t('course_about', { days: r.spark.join(' ') })} color={r.trend === 'rising' ? '#d4380d' : undefined} /> },
+    {
+      title: t('week'), key: 'week', align: 'right', className: 'num', width: 76, sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'week' ? 'descend' : null,
+      render: (_, r) => (
+        <Tooltip title={t('week_about', { week: r.week, before: r.week_before })}>
+          <span>
+            {count(r.week)} <span className="muted small">/ {count(r.week_before)}</span>
+          </span>
+        </Tooltip>
+      ),
+    },
+    { ...number('mentions'), render: (_, r) => behind(r, r.mentions, 'mentions') },
+    { ...number('sessions'), render: (_, r) => behind(r, r.sessions, 'sessions') },
+    {
+      ...number('customers'),
+      render: (_, r) => (
+        <Link to={`${place(r)}#customers`} state={{ list: search }} aria-label={`${r.title} ${t('customers')} ${count(r.customers)}`}>
+          {count(r.customers)}
+        </Link>
+      ),
+    },
+    { title: t('common:department'), key: 'department', dataIndex: 'department', width: 92, responsive: ['lg'] },
+    {
+      title: t('handling'), key: 'status', width: 132,
+      render: (_, r) => (
+        <>
+          <Status of={r} />
+          {r.owner && <div className="muted small">{r.owner}</div>}
+        </>
+      ),
+    },
+    { title: t('last_seen'), key: 'last_seen', dataIndex: 'last_seen', width: 104, className: 'num', responsive: ['xl'], sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'last_seen' ? 'descend' : null },
+  ];
 }
