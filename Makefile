@@ -66,6 +66,10 @@ demo: build ## everything at once on the sample conversations; ARGS="--once" or 
 test: deps ## all fast tests
 	go test ./... ./testdata
 
+.PHONY: test-slow
+test-slow: deps ## what is too long for make test: every KPI view in 500 random worlds
+	go test -tags slow -run '^TestSlow' -count=1 -timeout 20m ./pipeline/warehouse
+
 .PHONY: test-race
 test-race: deps ## the same under the race detector, without those that only keep the engine busy
 	go test -race -short -timeout 25m ./... ./testdata
@@ -84,7 +88,7 @@ fuzz: deps ## every fuzz target for FUZZTIME (10s)
 .PHONY: lint
 lint: deps ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
-	go vet ./... && go vet -tags kill ./cmd/tingke
+	go vet ./... && go vet -tags kill ./cmd/tingke && go vet -tags slow ./pipeline/warehouse
 	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
 DATA ?= ../shared

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -75,30 +76,51 @@ func TestKPI(t *testing.T) {
 		mustExec(t, w, fmt.Sprintf("INSERT INTO review_events (session_id, event_id, hit_id, action, at) VALUES ('s3', '%d', 'h', '%s', now64(3))", i, action))
 	}
 
-	f := func(view, where string, want string) {
-		t.Helper()
-		sql := "SELECT * FROM " + view + "(profile = 'generic', from = '2026-03-01', to = '2026-03-05', as_of = '2026-03-07') WHERE " + where
-		rows, err := w.UserQuery(ctx, sql, Limits{})
-		if err != nil {
-			t.Errorf("%s: %v", sql, err)
-			return
+	// Planning a view takes seconds, so each is read once, whole, and its columns are looked at where its rows are.
+	tables := map[string][]string{}
+	for _, v := range PublicViews() {
+		if v.Parameters == nil {
+			continue
 		}
-		defer rows.Close()
-		var out []string
+		rows, err := w.UserQuery(ctx, "SELECT * FROM "+v.Name+"(profile = 'generic', from = '2026-03-01', to = '2026-03-05', as_of = '2026-03-07')", Limits{})
+		if err != nil {
+			t.Fatalf("%s: %v", v.Name, err)
+		}
+		var names []string
+		for _, c := range rows.Columns() {
+			names = append(names, c.Name)
+		}
+		if strings.Join(names, " ") != strings.Join(v.Columns, " ") {
+			t.Errorf("%s has the columns %v, want %v", v.Name, names, v.Columns)
+		}
 		for rows.Next() {
 			values, err := rows.Values()
 			if err != nil {
 				t.Fatal(err)
 			}
 			var b strings.Builder
-			for i, c := range rows.Columns() {
+			for i, name := range names {
 				v, _ := json.Marshal(values[i])
-				fmt.Fprintf(&b, "%s=%s ", c.Name, v)
+				fmt.Fprintf(&b, "%s=%s ", name, v)
 			}
-			out = append(out, strings.TrimSpace(b.String()))
+			tables[v.Name] = append(tables[v.Name], strings.TrimSpace(b.String()))
 		}
-		if got := strings.Join(out, "\n"); rows.Err() != nil || got != want {
-			t.Errorf("%s where %s:\ngot  %s %v\nwant %s", view, where, got, rows.Err(), want)
+		if err := rows.Err(); err != nil {
+			t.Fatalf("%s: %v", v.Name, err)
+		}
+		rows.Close()
+	}
+	// The rows whose text matches where are want.
+	f := func(view, where string, want string) {
+		t.Helper()
+		var out []string
+		for _, row := range tables[view] {
+			if regexp.MustCompile(where).MatchString(row + " ") {
+				out = append(out, row)
+			}
+		}
+		if got := strings.Join(out, "\n"); got != want {
+			t.Errorf("%s where %s:\ngot  %s\nwant %s", view, where, got, want)
 		}
 	}
 	li := `received=3 rounds=4 avg_reply_ms=106666.66666666667 first_reply_ms=40000 within_30s=0.25 within_180s=0.5 within_300s=0.75 order_rate=0.3333333333333333 ` +
@@ -107,38 +129,25 @@ func TestKPI(t *testing.T) {
 	wang := `received=1 rounds=1 avg_reply_ms=10000 first_reply_ms=10000 within_30s=1 within_180s=1 within_300s=1 order_rate=0 ` +
 		`pre_order=0 conversion=null sales="50" net_sales="30" basket=50 items_per_customer=null answer_ratio=1 csat=null invite_rate=0 ` +
 		`score=80 hit_rate=0 appeal_rate=null appeal_won_rate=null is_final=false item_price=null`
-	f("agent_kpi", "agent_id = 'li'", `agent_id="li" team="A" shop="x" day="2026-03-02" `+li)
-	f("agent_kpi", "agent_id = 'wang'", `agent_id="wang" team="" shop="x" day="2026-03-03" `+wang)
-	f("team_kpi", "team = 'A'", `team="A" day="2026-03-02" `+li)
-	f("agent_kpi", "agent_id NOT IN ('li', 'wang', 'zhao')", "")
+	f("agent_kpi", `^agent_id="li" `, `agent_id="li" team="A" shop="x" day="2026-03-02" `+li)
+	f("agent_kpi", `^agent_id="wang" `, `agent_id="wang" team="" shop="x" day="2026-03-03" `+wang)
+	f("team_kpi", `^team="A" `, `team="A" day="2026-03-02" `+li)
+	for _, row := range tables["agent_kpi"] {
+		if !regexp.MustCompile(`^agent_id="(li|wang|zhao)" `).MatchString(row) {
+			t.Errorf("agent_kpi has a row of nobody: %s", row)
+		}
+	}
 	// Asked before midnight, answered after: the round counts on the first day, the reply on the second.
-	f("agent_kpi", "agent_id = 'zhao' AND day = '2026-03-02'", `agent_id="zhao" team="" shop="x" day="2026-03-02" received=1 rounds=1 avg_reply_ms=20000 first_reply_ms=20000 within_30s=1 within_180s=1 within_300s=1 order_rate=0 `+
+	f("agent_kpi", `^agent_id="zhao" .*day="2026-03-02"`, `agent_id="zhao" team="" shop="x" day="2026-03-02" received=1 rounds=1 avg_reply_ms=20000 first_reply_ms=20000 within_30s=1 within_180s=1 within_300s=1 order_rate=0 `+
 		`pre_order=1 conversion=0 sales="0" net_sales="0" basket=null items_per_customer=null answer_ratio=0 csat=null invite_rate=0 score=80 hit_rate=0 appeal_rate=null appeal_won_rate=null is_final=true item_price=null`)
-	f("agent_kpi", "agent_id = 'zhao' AND day = '2026-03-03'", `agent_id="zhao" team="" shop="x" day="2026-03-03" received=0 rounds=0 avg_reply_ms=null first_reply_ms=null within_30s=null within_180s=null within_300s=null order_rate=null `+
+	f("agent_kpi", `^agent_id="zhao" .*day="2026-03-03"`, `agent_id="zhao" team="" shop="x" day="2026-03-03" received=0 rounds=0 avg_reply_ms=null first_reply_ms=null within_30s=null within_180s=null within_300s=null order_rate=null `+
 		`pre_order=0 conversion=null sales="0" net_sales="0" basket=null items_per_customer=null answer_ratio=null csat=null invite_rate=null score=null hit_rate=null appeal_rate=null appeal_won_rate=null is_final=false item_price=null`)
 	// The shop's customers are counted once, whoever received them.
-	f("shop_kpi", "day = '2026-03-02'", `shop="x" day="2026-03-02" received=4 rounds=5 avg_reply_ms=85000 first_reply_ms=33333.333333333336 within_30s=0.4 within_180s=0.6 within_300s=0.8 order_rate=0.25 `+
+	f("shop_kpi", `day="2026-03-02"`, `shop="x" day="2026-03-02" received=4 rounds=5 avg_reply_ms=85000 first_reply_ms=33333.333333333336 within_30s=0.4 within_180s=0.6 within_300s=0.8 order_rate=0.25 `+
 		`pre_order=2 conversion=0.5 sales="100" net_sales="100" basket=100 items_per_customer=2 answer_ratio=0.6 csat=0.5 invite_rate=0.25 score=65 hit_rate=0.25 appeal_rate=1 appeal_won_rate=1 is_final=true item_price=null`)
-	f("channel_kpi", "day = '2026-03-03' AND sales > 0", strings.Replace(`channel="chat" source="qianniu" day="2026-03-03" `+wang, "answer_ratio=1", "answer_ratio=2", 1))
+	f("channel_kpi", `day="2026-03-03" .* sales="([^0]|0[^"])`, strings.Replace(`channel="chat" source="qianniu" day="2026-03-03" `+wang, "answer_ratio=1", "answer_ratio=2", 1))
 
 	if _, err := w.UserQuery(ctx, "SELECT * FROM agent_kpi(profile = 'taobo', from = '2026-03-01', to = '2026-03-05', as_of = '2026-03-07')", Limits{}); err == nil || !strings.Contains(err.Error(), "unknown KPI profile") {
 		t.Errorf("an unknown profile gives %v", err)
-	}
-	for _, v := range PublicViews() {
-		if v.Parameters == nil {
-			continue
-		}
-		rows, err := w.UserQuery(ctx, "SELECT * FROM "+v.Name+"(profile = 'generic', from = '2026-03-01', to = '2026-03-05', as_of = '2026-03-07')", Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var names []string
-		for _, c := range rows.Columns() {
-			names = append(names, c.Name)
-		}
-		rows.Close()
-		if strings.Join(names, " ") != strings.Join(v.Columns, " ") {
-			t.Errorf("%s has the columns %v, want %v", v.Name, names, v.Columns)
-		}
 	}
 }
