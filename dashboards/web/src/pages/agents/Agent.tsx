@@ -44,9 +44,9 @@ function Body({ agent, mine, period }: { agent: string; mine: boolean; period: F
   const { filters: all, set, params, reset } = useFilters(period, own);
   const { agent: _, ...filters } = all;
   const profile = String(filters.profile ?? 'generic');
-  const query = { ...filters, by: 'agent', whole: '1', agent: [agent] };
-  const table = useGet('/api/v1/kpi', { query });
-  const line = table.data?.rows[0];
+  // Everybody is asked for, as the table of agents does, for whom it stands beside.
+  const table = useGet('/api/v1/kpi', { query: { ...filters, by: 'agent', whole: '1' } });
+  const line = table.data?.rows.find((r) => r.agent_id === agent);
   const asked = params.get('beside');
   const compare: Comparison = asked === 'like' || asked === 'none' ? asked : 'team';
   const drilled = params.get('figure');

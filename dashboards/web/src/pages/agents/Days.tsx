@@ -1,4 +1,4 @@
-import { Card, Select } from 'antd';
+import { Card, Select, theme } from 'antd';
 import { lazy, Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
 
@@ -53,6 +53,7 @@ function Lines({ days, team, size, name, who, line, open }: { days: Row[]; team:
   const beside = size >= leastTeam && team.length > 0;
   const dates = useMemo(() => [...new Set([...days, ...(beside ? team : [])].map((d) => d.day ?? ''))].sort(), [days, team, beside]);
   const teamTitle = t('mean_team', { team: line.main_team, n: size });
+  const colour = theme.useToken().token.colorPrimary;
   const option = useMemo(() => {
     const by = (rows: Row[], share = 1) => {
       const at = new Map(rows.map((d) => [d.day, value(d, name)]));
@@ -67,11 +68,11 @@ function Lines({ days, team, size, name, who, line, open }: { days: Row[]; team:
       xAxis: { type: 'category', data: dates.map((d) => d.slice(5)) },
       yAxis: { type: 'value', scale: unit === 'points', axisLabel: { formatter: (v: number) => figure(v, unit === 'mean' ? 'mean' : unit) } },
       series: [
-        { name: t('trend_own'), type: 'line', data: by(days), symbolSize: 7, connectNulls: true, cursor: 'pointer', itemStyle: { color: '#1f5eff' }, tooltip },
+        { name: t('trend_own'), type: 'line', data: by(days), symbolSize: 7, connectNulls: true, cursor: 'pointer', itemStyle: { color: colour }, tooltip },
         ...(beside ? [{ name: teamTitle, type: 'line', data: by(team, adds ? size : 1), symbol: 'none', connectNulls: true, lineStyle: { type: 'dashed' }, itemStyle: { color: '#8c93a3' }, tooltip }] : []),
       ],
     };
-  }, [dates, days, team, beside, size, name, unit, adds, t, teamTitle]);
+  }, [dates, days, team, beside, size, name, unit, adds, t, teamTitle, colour]);
   if (!days.some((d) => value(d, name) !== null)) return <Nothing text={t('trend_none')} />;
   return (
     <>

@@ -8,7 +8,7 @@ import { address, type Filters } from '../../ui/filters';
 import { dash, figure } from '../../ui/format';
 import { Nothing } from '../../ui/states';
 import { type Comparison, FigureTitle, FigureValue } from './Figure';
-import { about, beside, compare as comparing, isName, type Line, type Name, type Row, value } from './figures';
+import { about, beside, compare as comparing, isName, type Line, meanOf, type Name, type Row, value } from './figures';
 
 export type By = 'agent' | 'team' | 'shop' | 'channel';
 
@@ -101,24 +101,23 @@ export function AgentsTable({ data, by, split, compare, columns, profile, sort, 
 // Means are the teams that have agents enough, and everybody, below the agents.
 function Means({ data, lead, columns }: { data: Schemas['KPITable']; lead: number; columns: Name[] }) {
   const { t } = useTranslation('agents');
-  const sizes = new Map(data.rows.map((r) => [r.main_team || r.team, r.team_size]));
-  const lines = data.teams.filter((x) => x.team !== '').map((x) => ({ key: x.team, title: t('mean_team', { team: x.team, n: sizes.get(x.team) ?? 0 }), row: x, agents: sizes.get(x.team) ?? 0 }));
-  if (data.all && data.agents > 1) lines.push({ key: '', title: t('mean_all', { n: data.agents }), row: data.all, agents: data.agents });
+  const teams = data.teams.map((x) => x.team).filter((x) => x !== '');
+  const lines = [...teams, undefined].map((team) => ({ team, agents: meanOf(data, team, 'score')?.agents ?? 0 })).filter((l) => l.agents > 0);
   if (lines.length === 0) return null;
-  const each = (row: Row, name: Name, agents: number) => {
-    const v = value(row, name);
-    return v !== null && about(name).adds ? figure(v / agents, about(name).unit === 'money' ? 'money' : 'points') : figure(v, about(name).unit);
+  const each = (team: string | undefined, name: Name) => {
+    const { unit, adds } = about(name);
+    return figure(meanOf(data, team, name)?.value, adds && unit === 'count' ? 'points' : unit);
   };
   return (
     <AntTable.Summary fixed>
       {lines.map((l) => (
-        <AntTable.Summary.Row key={l.key}>
+        <AntTable.Summary.Row key={l.team ?? ''}>
           <AntTable.Summary.Cell index={0} colSpan={lead}>
-            <span className="muted">{l.title}</span>
+            <span className="muted">{l.team === undefined ? t('mean_all', { n: l.agents }) : t('mean_team', { team: l.team, n: l.agents })}</span>
           </AntTable.Summary.Cell>
           {columns.map((name, i) => (
             <AntTable.Summary.Cell key={name} index={lead + i} align="right">
-              <span className="num muted">{each(l.row, name, l.agents)}</span>
+              <span className="num muted">{each(l.team, name)}</span>
             </AntTable.Summary.Cell>
           ))}
         </AntTable.Summary.Row>

@@ -1,4 +1,4 @@
-import { Card, DatePicker, Flex, Select, Table, Tag } from 'antd';
+import { Card, DatePicker, Flex, Select, Table, Tag, theme } from 'antd';
 import dayjs from 'dayjs';
 import { lazy, Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -58,6 +58,7 @@ function Compared({ data, rules, filters, whole }: { data: Schemas['Recurrence']
   const change = before.rate === null || after.rate === null ? null : (after.rate - before.rate) * 100;
   const offered = useGet('/api/v1/filters', {}, { staleTime: 300_000 });
   const names = new Map(offered.data?.agents.map((a) => [a.agent_id, a.name]));
+  const colour = theme.useToken().token.colorPrimary;
   const option = useMemo(() => {
     const days = data.days.map((d) => d.day);
     const mark = days.find((d) => (d ?? '') >= data.date);
@@ -75,14 +76,14 @@ function Compared({ data, rules, filters, whole }: { data: Schemas['Recurrence']
           type: 'line',
           yAxisIndex: 1,
           symbolSize: 5,
-          itemStyle: { color: '#1f5eff' },
+          itemStyle: { color: colour },
           tooltip: { valueFormatter: (v: number) => percent(v) },
           data: data.days.map((d) => (d.sessions ? d.sessions_with / d.sessions : null)),
           markLine: mark ? { symbol: 'none', label: { formatter: `${t('training_mark')} ${data.date.slice(5)}`, position: 'insideEndTop' }, lineStyle: { color: '#389e0d', width: 2 }, data: [{ xAxis: mark.slice(5) }] } : undefined,
         },
       ],
     };
-  }, [data, t]);
+  }, [data, t, colour]);
   const day = (d: string, n: number) => dayjs(d).add(n, 'day').format('YYYY-MM-DD');
   const side = (title: string, part: Schemas['RecurrencePart'], from: string, to: string) => (
     <div>

@@ -21,13 +21,24 @@ test('money comes as text, what is undefined is null', () => {
 test('beside the team where it has five agents, else beside all', () => {
   const team = { team: 't', score: 90, rounds: 50 } as Row;
   const all = { team: '', score: 80, rounds: 120 } as Row;
-  const f = (l: Line, agents: number, name: 'score' | 'rounds', want: unknown) => expect(beside({ teams: [team], all, agents }, l, name)).toEqual(want);
+  const members = [1, 2, 3, 4, 10].map((rounds) => line({ rounds }));
+  const others = [0, 0, 0, 0, 0, 0, 16].map((rounds) => line({ main_team: 'u', team_size: 4, rounds }));
+  const f = (l: Line, agents: number, name: 'score' | 'rounds', want: unknown, rows = [...members, ...others]) => expect(beside({ teams: [team], all, agents, rows }, l, name)).toEqual(want);
   f(line({}), 12, 'score', { of: 'team', value: 90, agents: 5 });
-  f(line({}), 12, 'rounds', { of: 'team', value: 10, agents: 5 });
-  f(line({ team_size: 4 }), 12, 'rounds', { of: 'all', value: 10, agents: 12 });
+  f(line({}), 12, 'rounds', { of: 'team', value: 4, agents: 5 });
+  f(others[0], 12, 'score', { of: 'all', value: 80, agents: 12 });
+  f(others[0], 12, 'rounds', { of: 'all', value: 3, agents: 12 });
+  f(others[0], 12, 'rounds', undefined, others); // not everybody was asked for
   f(line({ main_team: '' }), 12, 'score', { of: 'all', value: 80, agents: 12 });
   f(line({ main_team: 'x' }), 4, 'score', undefined);
-  f(line({ main_team: '', team: 't' }), 12, 'score', { of: 'team', value: 90, agents: 5 });
+});
+
+test('rows by team and shop stand beside the team pooled', () => {
+  const rows = [line({ main_team: '', team: 't' })];
+  const table = { teams: [{ team: 't', score: 90, rounds: 50 } as Row], all: null, agents: 0, rows };
+  expect(beside(table, rows[0], 'score')).toEqual({ of: 'team', value: 90, agents: 5 });
+  expect(beside(table, rows[0], 'rounds')).toEqual({ of: 'team', value: 10, agents: 5 });
+  expect(beside(table, line({ main_team: '', team: 'x' }), 'score')).toBeUndefined();
 });
 
 test('better and worse', () => {

@@ -10,7 +10,7 @@ export interface Figure {
   unit: Unit;
   // better is 1 where more is better, -1 where less is, 0 where it says nothing about how well somebody works.
   better: -1 | 0 | 1;
-  // adds: a sum, whose mean over agents is the team's sum by the number of agents.
+  // adds: a sum, which is told beside the mean over agents.
   adds?: boolean;
   group: 'volume' | 'reply' | 'sales' | 'quality';
 }
@@ -74,19 +74,30 @@ export interface Beside {
 // leastTeam is the number of agents below which a mean says too much about single people.
 export const leastTeam = 5;
 
-type Table = Pick<Schemas['KPITable'], 'teams' | 'all' | 'agents'>;
+type Table = Pick<Schemas['KPITable'], 'teams' | 'all' | 'agents' | 'rows'>;
 
-// beside finds the team's figure for a line. Sums are told for one agent: the team's sum by its number of agents.
+// meanOf is a figure of a team, or of everybody for undefined, told for one agent: the pooled one, but of what only adds up
+// the mean over its agents. Rows that are whole hold all an agent did, which may be more than what was done for the team.
+export function meanOf(table: Table, team: string | undefined, name: Name): Omit<Beside, 'of'> | undefined {
+  const pooled = team === undefined ? table.all : table.teams.find((x) => x.team === team);
+  const whole = table.all !== null && table.all !== undefined;
+  const members = table.rows.filter((r) => team === undefined || r.main_team === team);
+  const agents = team === undefined ? table.agents : (table.rows.find((r) => (whole ? r.main_team : r.team) === team)?.team_size ?? 0);
+  if (!pooled || agents < leastTeam) return undefined;
+  if (!about(name).adds) return { value: value(pooled, name), agents };
+  if (!whole) return { value: (value(pooled, name) ?? 0) / agents, agents };
+  // Where only some agents were asked for, the others' sums are not known.
+  if (team === undefined ? members.length < agents : members.length < leastTeam) return undefined;
+  return { value: members.reduce((n, r) => n + (value(r, name) ?? 0), 0) / members.length, agents };
+}
+
+// beside finds what a line stands beside.
 export function beside(table: Table, line: Line, name: Name): Beside | undefined {
-  const each = (row: Row, agents: number) => {
-    const v = value(row, name);
-    return v !== null && about(name).adds ? v / agents : v;
-  };
   const team = line.main_team || line.team;
-  const row = team === '' ? undefined : table.teams.find((x) => x.team === team);
-  if (row && line.team_size >= leastTeam) return { of: 'team', value: each(row, line.team_size), agents: line.team_size };
-  if (table.all && table.agents >= leastTeam) return { of: 'all', value: each(table.all, table.agents), agents: table.agents };
-  return undefined;
+  const of = team === '' ? undefined : meanOf(table, team, name);
+  if (of) return { of: 'team', ...of };
+  const all = meanOf(table, undefined, name);
+  return all && { of: 'all', ...all };
 }
 
 // gap says how a value stands beside another: better, worse, or no difference worth a colour (less than a tenth).

@@ -63,7 +63,7 @@ export default function Alerts() {
 
   return (
     <Page title={t('title')} note={<Connection state={live.state} />} extra={<Told />}>
-      <Flex wrap gap={8} align="start">
+      <Flex wrap gap={8} align="start" className="alerts-bar">
         <Segmented
           aria-label={t('alert_state')}
           value={open === '1' ? 'open' : 'all'}
