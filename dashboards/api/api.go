@@ -81,6 +81,7 @@ type Options struct {
 type API struct {
 	Options
 	jobs    *jobs
+	memo    *memo
 	routes  []Route
 	mux     *http.ServeMux
 	openAPI []byte
@@ -104,7 +105,7 @@ func build(o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	a := &API{Options: o, jobs: newJobs(), mux: http.NewServeMux()}
+	a := &API{Options: o, jobs: newJobs(), memo: new(memo), mux: http.NewServeMux()}
 	a.routes = a.allRoutes()
 	for i := range a.routes {
 		if err := a.routes[i].prepare(); err != nil {

@@ -305,8 +305,12 @@ func (a *API) health(r *Request) (any, error) {
 		Open     uint64     `ch:"open_sessions"`
 		Latest   *time.Time `ch:"latest"`
 	}
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	q := a.reads(r.Context())
-	q.one(&totals, "SELECT count() AS n, countIf(state = 'open') AS open_sessions, max(ifNull(ended_at, started_at)) AS latest FROM sessions")
+	q.one(&totals, "SELECT count() AS n, countIf(state = 'open') AS open_sessions, max(ifNull(ended_at, started_at)) AS latest FROM "+x.sessions("1"))
 	q.all(&h.DeadLetters, "SELECT topic, error, count() AS n, max(at) AS last_at FROM dead_letters WHERE at > now() - INTERVAL 7 DAY GROUP BY topic, error ORDER BY n DESC, topic, error LIMIT 50")
 	q.all(&h.Lost, "SELECT topic, `partition`, offset_from, offset_to, at, acknowledged, acknowledged_by FROM lost_ranges ORDER BY at DESC, topic, `partition`, offset_from LIMIT 50")
 	if err := q.wait(); err != nil {

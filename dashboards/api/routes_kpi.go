@@ -189,6 +189,10 @@ func (a *API) kpi(r *Request) (any, error) {
 	}
 	read(&rows, q)
 	if by == warehouse.KPIByAgent {
+		x, err := a.facts(r.Context())
+		if err != nil {
+			return nil, err
+		}
 		// Who is compared with: everybody of the same teams and shops, whoever was asked for.
 		others := q
 		others.Agents, others.Whole = nil, false
@@ -214,8 +218,8 @@ func (a *API) kpi(r *Request) (any, error) {
 				}
 			}
 		}
-		rs.all(&names, `SELECT if(agent_id != '', agent_id, agent_ids[1]) AS agent, argMax(agent_name, (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
-			FROM sessions WHERE agent_name != '' GROUP BY agent LIMIT 10000`)
+		rs.all(&names, `SELECT toString(if(agent_id != '', agent_id, agent_ids[1])) AS agent, argMax(toString(agent_name), (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
+			FROM `+x.sessions("agent_name != ''")+" GROUP BY agent LIMIT 10000")
 	}
 	if err := rs.wait(); err != nil {
 		return nil, err
@@ -411,8 +415,12 @@ func (a *API) recurrence(r *Request) (any, error) {
 	if len(rules) == 0 {
 		return nil, &Error{http.StatusBadRequest, "missing", "is needed: which rule", "rule"}
 	}
-	where, p := f.Where()
-	on, hp := f.On("hits")
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	where, p := f.Facts()
+	hp := p
 	hit := "rule_id IN {rules:Array(String)} AND " + filter.Breach
 	hp = params(hp, []any{named("rules", rules), named("date", r.Get("date"))})
 	if r.Who.Role == access.Agent {
@@ -425,9 +433,9 @@ func (a *API) recurrence(r *Request) (any, error) {
 	var sessions, hits []RecurrenceDay
 	out := &Recurrence{Date: r.Get("date"), From: from.Format(time.DateOnly), To: to.Format(time.DateOnly)}
 	q := a.reads(r.Context())
-	q.all(&sessions, "SELECT assumeNotNull(day) AS day, count() AS sessions FROM sessions WHERE "+where+" GROUP BY day ORDER BY day", params(p)...)
-	q.all(&hits, "SELECT assumeNotNull(day) AS day, count() AS hits, uniqExact(session_id) AS hit_sessions FROM hits WHERE "+hit+" AND "+on+" GROUP BY day", hp...)
-	q.all(&out.Agents, "SELECT agent_id, countIf(day < {date:Date}) AS before, countIf(day >= {date:Date}) AS after FROM hits WHERE agent_id != '' AND "+hit+" AND "+on+" GROUP BY agent_id ORDER BY before + after DESC, agent_id LIMIT 200", hp...)
+	q.all(&sessions, "SELECT assumeNotNull(day) AS day, count() AS sessions FROM "+x.sessions(where)+" GROUP BY day ORDER BY day", params(p)...)
+	q.all(&hits, "SELECT assumeNotNull(day) AS day, count() AS hits, uniqExact(session_id) AS hit_sessions FROM "+x.hits(where)+" WHERE "+hit+" GROUP BY day", hp...)
+	q.all(&out.Agents, "SELECT toString(agent_id) AS agent_id, countIf(day < {date:Date}) AS before, countIf(day >= {date:Date}) AS after FROM "+x.hits(where)+" WHERE agent_id != '' AND "+hit+" GROUP BY agent_id ORDER BY before + after DESC, agent_id LIMIT 200", hp...)
 	if err := q.wait(); err != nil {
 		return nil, err
 	}

@@ -96,12 +96,16 @@ func (a *API) findOpinion(ctx context.Context, id string) (*opinions.Entry, *opi
 
 // opinionRow reads one row. An opinion that nobody of the caller's teams has said is not there for the caller.
 func (a *API) opinionRow(r *Request, id string) (*OpinionRow, error) {
-	rows, err := a.opinionRows(r, r.Filter, "opinion_id = {id:String}", "opinion_id", 1, 0, named("id", id))
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.opinionTable(r.Context(), x, r.Filter, oneOpinion, named("o_id", id))
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 && r.Filter.Set() { // nobody said it in the period: the head without counts
-		all, err := a.opinionRows(r, r.Filter.Only(), "opinion_id = {id:String}", "opinion_id", 1, 0, named("id", id))
+		all, err := a.opinionTable(r.Context(), x, r.Filter.Only(), oneOpinion, named("o_id", id))
 		if err == nil && len(all) > 0 {
 			all[0].Mentions, all[0].Sessions, all[0].Customers = 0, 0, 0
 		}
@@ -112,7 +116,7 @@ func (a *API) opinionRow(r *Request, id string) (*OpinionRow, error) {
 	if len(rows) == 0 {
 		return nil, NotFound("opinion")
 	}
-	return &rows[0], nil
+	return &rows[0], a.sparks(r.Context(), x, r.Filter, rows)
 }
 
 func (a *API) opinion(r *Request) (any, error) {
@@ -133,11 +137,15 @@ func (a *API) opinion(r *Request) (any, error) {
 	slices.Sort(d.Merged)
 	on, p := r.Filter.On("mentions")
 	p = params(p, []any{named("id", e.ID)})
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	said, sp := x.saidSource(r.Filter, ofOpinion)
 	q := a.reads(r.Context())
-	q.all(&d.Days, `SELECT day, count() AS mentions, uniqExact(session_id) AS sessions, uniqExact(if(customer_id != '', concat('c', customer_id), concat('s', session_id))) AS customers
-		FROM mentions WHERE opinion_id = {id:String} AND `+on+" GROUP BY day ORDER BY day NULLS LAST", p...)
+	q.all(&d.Days, "SELECT day, sum(mentions) AS mentions, uniqExact(session_id) AS sessions, uniqExact(customer) AS customers FROM "+said+" GROUP BY day ORDER BY day NULLS LAST", params(sp, []any{named("o_id", e.ID)})...)
 	q.run(func(ctx context.Context) (err error) {
-		d.Quotes, err = a.quotes(ctx, r, e.ID, answerQuotes, 0)
+		d.Quotes, err = a.quotes(ctx, x, r, e.ID, answerQuotes, 0)
 		return err
 	})
 	if r.Scope.All() {
@@ -194,11 +202,23 @@ func (a *API) answers(quotes []OpinionQuote, approved string, byAgent bool) Opin
 }
 
 // quotes reads mentions of an opinion, the latest first, with the replies.
-func (a *API) quotes(ctx context.Context, r *Request, id string, limit, offset int) ([]OpinionQuote, error) {
-	on, p := r.Filter.On("mentions")
+func (a *API) quotes(ctx context.Context, x facts, r *Request, id string, limit, offset int) ([]OpinionQuote, error) {
+	// First in which sessions, each of which has one at least; then the words of these.
+	said, p := x.saidSource(r.Filter, ofOpinion)
+	var in []struct {
+		ID  string `ch:"session_id"`
+		Day Day    `ch:"day"`
+	}
+	if err := a.Warehouse.Conn().Select(ctx, &in, fmt.Sprintf("SELECT DISTINCT session_id, day FROM %s ORDER BY day DESC NULLS LAST, session_id LIMIT %d", said, limit+offset), params(p, []any{named("o_id", id)})...); err != nil || len(in) == 0 {
+		return nil, err
+	}
+	sessions := make([]string, len(in))
+	for i, x := range in {
+		sessions[i] = x.ID
+	}
 	var out []OpinionQuote
-	if err := a.Warehouse.Conn().Select(ctx, &out, fmt.Sprintf("SELECT session_id, seq, text, day, shop, customer_id FROM mentions WHERE opinion_id = {id:String} AND %s ORDER BY day DESC NULLS LAST, session_id, seq, start LIMIT %d OFFSET %d", on, limit, offset),
-		params(p, []any{named("id", id)})...); err != nil || len(out) == 0 {
+	if err := a.Warehouse.Conn().Select(ctx, &out, fmt.Sprintf("SELECT session_id, seq, text, day, shop, customer_id FROM mentions WHERE session_id IN {ids:Array(String)} AND opinion_id = {id:String} ORDER BY day DESC NULLS LAST, session_id, seq, start LIMIT %d OFFSET %d", limit, offset),
+		named("ids", sessions), named("id", id)); err != nil || len(out) == 0 {
 		return out, err
 	}
 	var ids []string
@@ -251,7 +271,13 @@ func (a *API) opinionQuotes(r *Request) (any, error) {
 	if _, err := a.opinionRow(r, e.ID); err != nil {
 		return nil, err
 	}
-	return offsetPage(r, func(offset, limit int) ([]OpinionQuote, error) { return a.quotes(r.Context(), r, e.ID, limit, offset) })
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	return offsetPage(r, func(offset, limit int) ([]OpinionQuote, error) {
+		return a.quotes(r.Context(), x, r, e.ID, limit, offset)
+	})
 }
 
 func (a *API) opinionCustomers(r *Request) (any, error) {
@@ -262,12 +288,19 @@ func (a *API) opinionCustomers(r *Request) (any, error) {
 	if _, err := a.opinionRow(r, e.ID); err != nil {
 		return nil, err
 	}
-	on, p := r.Filter.On("mentions")
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	where, p := r.Filter.Facts()
+	// Which sessions they are in, the order of opinions tells faster than the arrays of all sessions.
+	source := x.sessions("customer_id != '' AND session_id IN (SELECT session_id FROM opinion_facts WHERE " + x.cut.Live() + " AND opinion IN " + ofOpinion + ") AND " + where)
 	return offsetPage(r, func(offset, limit int) ([]OpinionCustomer, error) {
 		var out []OpinionCustomer
 		return out, a.Warehouse.Conn().Select(r.Context(), &out, fmt.Sprintf(`SELECT customer_id, count() AS n, max(day) AS last_day, argMax(session_id, (ifNull(day, toDate('1970-01-01')), session_id)) AS last_session,
-			argMax(shop, (ifNull(day, toDate('1970-01-01')), session_id)) AS last_shop FROM mentions WHERE customer_id != '' AND opinion_id = {id:String} AND %s GROUP BY customer_id ORDER BY last_day DESC NULLS LAST, customer_id LIMIT %d OFFSET %d`, on, limit, offset),
-			params(p, []any{named("id", e.ID)})...)
+			argMax(toString(shop), (ifNull(day, toDate('1970-01-01')), session_id)) AS last_shop FROM (SELECT session_id, customer_id, day, shop, mention_opinion FROM %s)
+			ARRAY JOIN mention_opinion AS opinion WHERE opinion IN %s GROUP BY customer_id ORDER BY last_day DESC NULLS LAST, customer_id LIMIT %d OFFSET %d`, source, ofOpinion, limit, offset),
+			params(p, []any{named("o_id", e.ID)})...)
 	})
 }
 
@@ -460,12 +493,16 @@ func (a *API) splitOpinion(r *Request) (any, error) {
 	}); err != nil {
 		return nil, err
 	}
-	rows, err := a.opinionRows(r, r.Filter, "opinion_id = {id:String}", "opinion_id", 1, 0, named("id", id))
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	rows, err := a.opinionTable(r.Context(), x, r.Filter, oneOpinion, named("o_id", id))
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 { // nobody of the caller's teams has said it
 		return OpinionRow{ID: id, Title: s.Title}, nil
 	}
-	return rows[0], nil
+	return rows[0], a.sparks(r.Context(), x, r.Filter, rows)
 }

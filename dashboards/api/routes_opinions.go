@@ -1,11 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/tingke/tingke/dashboards/filter"
 	"github.com/tingke/tingke/pipeline/opinions"
@@ -40,9 +44,16 @@ type OpinionRow struct {
 
 var opinionFilters = []string{"from", "to", "shop", "channel", "business", "team"}
 
-var opinionSorts = map[string]string{
-	"mentions": "mentions DESC", "sessions": "sessions DESC", "customers": "customers DESC", "week": "week DESC, mentions DESC",
-	"first_seen": "first_seen DESC NULLS LAST", "last_seen": "last_seen DESC NULLS LAST", "title": "title",
+// opinionSorts are the orders of opinions; the id decides between equals.
+var opinionSorts = map[string]func(x, y *OpinionRow) int{
+	"mentions": func(x, y *OpinionRow) int { return cmp.Compare(y.Mentions, x.Mentions) }, "sessions": func(x, y *OpinionRow) int { return cmp.Compare(y.Sessions, x.Sessions) },
+	"customers": func(x, y *OpinionRow) int { return cmp.Compare(y.Customers, x.Customers) },
+	"week": func(x, y *OpinionRow) int {
+		return cmp.Or(cmp.Compare(y.Week, x.Week), cmp.Compare(y.Mentions, x.Mentions))
+	},
+	// The zero Day, of what was never said, comes last.
+	"first_seen": func(x, y *OpinionRow) int { return y.FirstSeen.Compare(x.FirstSeen.Time) }, "last_seen": func(x, y *OpinionRow) int { return y.LastSeen.Compare(x.LastSeen.Time) },
+	"title": func(x, y *OpinionRow) int { return cmp.Compare(x.Title, y.Title) },
 }
 
 var opinionParams = []Param{
@@ -110,15 +121,58 @@ func except(list []Param, name string) []Param {
 	return out
 }
 
-// opinionSQL selects the rows of opinions with the counts of the sessions of a filter. Without any filter these are the
-// rows of the view.
-func opinionSQL(f filter.Filter, more string) (string, []any) {
-	const head = "opinion_id, title, aspect, product, kind, polarity, department, status, fixed_on, owner, note, answer"
-	period := f.Only("from", "to")
-	on, p := f.With("from").With("to").On("mentions")
-	if on == "1" && !period.Set() {
-		return "SELECT " + head + ", first_seen, last_seen, mentions, sessions, customers, week, week_before, trend FROM opinions WHERE " + more, nil
+// opinionFigures is what is counted of an opinion: First and Last over all days, Mentions, Sessions and Customers over
+// the period of the filter, the weeks up to the last day with any mention.
+type opinionFigures struct {
+	ID         string `ch:"id"`
+	First      Day    `ch:"first_day"`
+	Last       Day    `ch:"last_day"`
+	Mentions   uint64 `ch:"n"`
+	Sessions   uint64 `ch:"s"`
+	Customers  uint64 `ch:"c"`
+	Week       uint64 `ch:"w"`
+	WeekBefore uint64 `ch:"v"`
+	Fresh      bool   `ch:"fresh"` // first seen in the last week
+}
+
+// trend is the column of the view opinions.
+func (x *opinionFigures) trend() string {
+	switch {
+	case x.First.IsZero():
+		return ""
+	case x.Fresh:
+		return "new"
+	case x.Week >= 3 && x.Week >= 2*x.WeekBefore:
+		return "rising"
+	case 2*x.Week <= x.WeekBefore:
+		return "fading"
 	}
+	return "steady"
+}
+
+// saidSource gives rows of what was said in the sessions of a filter: opinion, day, session_id, customer, mentions. ids,
+// where it is not empty, is an expression of the opinions that it is about.
+func (x facts) saidSource(f filter.Filter, ids string) (string, []any) {
+	only := "1"
+	if ids != "" {
+		only = "opinion IN " + ids
+	}
+	where, p := f.Facts()
+	if where == "1" {
+		return "(SELECT opinion, day, session_id, customer, mentions FROM opinion_facts WHERE " + x.cut.Live() + " AND " + only + ")", nil
+	}
+	return `(SELECT opinion, day, session_id, sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id))) AS customer, 1 AS mentions
+		FROM (SELECT day, session_id, customer_id, mention_opinion FROM ` + x.sessions(where) + ") ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' AND " + only + ")", p
+}
+
+// opinionFigures counts opinions in the sessions of a filter; id, where it is not empty, only that one.
+func (a *API) opinionFigures(ctx context.Context, x facts, f filter.Filter, id string) (map[string]opinionFigures, error) {
+	ids := ""
+	var more []any
+	if id != "" {
+		ids, more = ofOpinion, []any{named("o_id", id)}
+	}
+	source, p := x.saidSource(f.With("from").With("to"), ids)
 	within := "1"
 	if f.Get("from") != "" {
 		within += " AND day >= {f_from:Date}"
@@ -128,63 +182,118 @@ func opinionSQL(f filter.Filter, more string) (string, []any) {
 		within += " AND day <= {f_to:Date}"
 		p = append(p, named("f_to", f.Get("to")))
 	}
-	return `WITH (SELECT max(day) FROM mentions WHERE opinion_id != '') AS latest
-		SELECT * FROM (
-			SELECT ` + head + `, m.first_day AS first_seen, m.last_day AS last_seen, m.n AS mentions, m.s AS sessions, m.c AS customers, m.w AS week, m.v AS week_before,
-				multiIf(m.first_day IS NULL, '', m.first_day > latest - 7, 'new', m.w >= 3 AND m.w >= 2 * m.v, 'rising', 2 * m.w <= m.v, 'fading', 'steady') AS trend
-			FROM (SELECT ` + head + ` FROM opinions) AS o
-			INNER JOIN (
-				SELECT opinion_id AS id, min(day) AS first_day, max(day) AS last_day, countIf(` + within + `) AS n, uniqExactIf(session_id, ` + within + `) AS s,
-					uniqExactIf(if(customer_id != '', concat('c', customer_id), concat('s', session_id)), ` + within + `) AS c,
-					countIf(day > latest - 7) AS w, countIf(day > latest - 14 AND day <= latest - 7) AS v
-				FROM mentions WHERE opinion_id != '' AND ` + on + ` GROUP BY opinion_id HAVING n > 0
-			) AS m ON m.id = o.opinion_id
-		) WHERE ` + more, params(p)
+	p = params(p, more)
+	// One session may name two opinions that have been merged, so of those that were the sessions are told apart.
+	sql := withMerged + `, (SELECT max(day) FROM opinion_facts WHERE ` + x.cut.Live() + `) AS latest, arrayDistinct(arrayConcat(merged.1, merged.2)) AS joined
+		SELECT toString(` + mergedOpinion + `) AS id, min(day) AS first_day, max(day) AS last_day, sumIf(mentions, ` + within + `) AS n,
+			` + distinctSessions(source, within) + ` AS s, uniqExactIf(customer, ` + within + `) AS c,
+			sumIf(mentions, day > latest - 7) AS w, sumIf(mentions, day > latest - 14 AND day <= latest - 7) AS v, ifNull(min(day) > latest - 7, false)::Bool AS fresh
+		FROM ` + source + " GROUP BY id"
+	load := func(ctx context.Context) (map[string]opinionFigures, error) {
+		var rows []opinionFigures
+		err := a.Warehouse.Conn().Select(ctx, &rows, sql, p...)
+		out := make(map[string]opinionFigures, len(rows))
+		for _, x := range rows {
+			out[x.ID] = x
+		}
+		return out, err
+	}
+	if id != "" {
+		return load(ctx)
+	}
+	return remember(ctx, a.memo, fmt.Sprint(sql, p), load)
 }
 
-// opinionRows reads opinions; more is a condition of fixed text with its parameters.
-func (a *API) opinionRows(r *Request, f filter.Filter, more, order string, limit, offset int, p ...any) ([]OpinionRow, error) {
-	sql, fp := opinionSQL(f, more)
+// distinctSessions counts the sessions of an opinion: rows of opinion_facts are one a session as long as nothing was merged.
+func distinctSessions(source, within string) string {
+	if strings.Contains(source, "FROM opinion_facts") {
+		return "uniqExactIf(session_id, " + within + " AND has(joined, opinion)) + countIf(" + within + " AND NOT has(joined, opinion))"
+	}
+	return "uniqExactIf(session_id, " + within + ")"
+}
+
+// ofOpinion are the opinions, as sessions name them, that count for o_id.
+const ofOpinion = "(SELECT opinion_id FROM opinion_redirects WHERE target_id = {o_id:String} UNION ALL SELECT {o_id:String} WHERE {o_id:String} NOT IN (SELECT opinion_id FROM opinion_redirects))"
+
+// opinionTable gives the opinions of a condition on the registry (opinion_heads) with what is counted of them in the
+// sessions of a filter. Without any filter these are the rows of the view opinions, else those that somebody said.
+func (a *API) opinionTable(ctx context.Context, x facts, f filter.Filter, more string, p ...any) ([]OpinionRow, error) {
 	var rows []OpinionRow
-	if err := a.Warehouse.Conn().Select(r.Context(), &rows, fmt.Sprintf("%s ORDER BY %s, opinion_id LIMIT %d OFFSET %d", sql, order, limit, offset), params(fp, p)...); err != nil {
+	var figures map[string]opinionFigures
+	q := a.reads(ctx)
+	q.all(&rows, "SELECT opinion_id, title, aspect, product, kind, polarity, department, status, fixed_on, owner, note, answer FROM opinion_heads WHERE "+more, p...)
+	q.run(func(ctx context.Context) (err error) {
+		id := ""
+		if more == oneOpinion {
+			id = p[0].(driver.NamedValue).Value.(string)
+		}
+		figures, err = a.opinionFigures(ctx, x, f, id)
+		return err
+	})
+	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	return rows, a.sparks(r.Context(), f, rows)
+	where, _ := f.Facts()
+	out := make([]OpinionRow, 0, len(rows))
+	for _, row := range rows {
+		c := figures[row.ID]
+		if c.Mentions == 0 && where != "1" {
+			continue
+		}
+		row.FirstSeen, row.LastSeen, row.Mentions, row.Sessions, row.Customers, row.Week, row.WeekBefore, row.Trend = c.First, c.Last, c.Mentions, c.Sessions, c.Customers, c.Week, c.WeekBefore, c.trend()
+		out = append(out, row)
+	}
+	return out, nil
+}
+
+// oneOpinion is the condition on one opinion.
+const oneOpinion = "opinion_id = {o_id:String}"
+
+// topOpinions are those of a trend that were said most in the last week, at most ten.
+func topOpinions(all []OpinionRow, trend string) []OpinionRow {
+	out := slices.DeleteFunc(slices.Clone(all), func(x OpinionRow) bool { return x.Trend != trend })
+	slices.SortFunc(out, func(x, y OpinionRow) int { return cmp.Or(cmp.Compare(y.Week, x.Week), cmp.Compare(x.ID, y.ID)) })
+	return out[:min(len(out), 10)]
 }
 
 // sparks fills in the mentions of the last 28 days.
-func (a *API) sparks(ctx context.Context, f filter.Filter, rows []OpinionRow) error {
-	if len(rows) == 0 {
+func (a *API) sparks(ctx context.Context, x facts, f filter.Filter, lists ...[]OpinionRow) error {
+	var ids []string
+	at := map[string][]*OpinionRow{}
+	for _, rows := range lists {
+		for i := range rows {
+			ids = append(ids, rows[i].ID)
+			rows[i].Spark = make([]uint64, 28)
+			at[rows[i].ID] = append(at[rows[i].ID], &rows[i])
+		}
+	}
+	if len(ids) == 0 {
 		return nil
 	}
-	ids := make([]string, len(rows))
-	at := map[string]*OpinionRow{}
-	for i := range rows {
-		ids[i] = rows[i].ID
-		rows[i].Spark = make([]uint64, 28)
-		at[rows[i].ID] = &rows[i]
-	}
-	on, p := f.With("from").With("to").On("mentions")
+	latest := "(SELECT max(day) FROM opinion_facts WHERE " + x.cut.Live() + ")"
+	source, p := x.saidSource(f.With("from").With("to"), "(SELECT opinion_id FROM opinion_redirects WHERE target_id IN {ids:Array(String)} UNION ALL SELECT arrayJoin({ids:Array(String)}))")
 	var days []struct {
-		ID  string `ch:"opinion_id"`
+		ID  string `ch:"id"`
 		Ago int64  `ch:"ago"`
 		N   uint64 `ch:"n"`
 	}
-	err := a.Warehouse.Conn().Select(ctx, &days, `WITH (SELECT max(day) FROM mentions WHERE opinion_id != '') AS latest
-		SELECT opinion_id, toInt64(ifNull(latest - day, 99)) AS ago, count() AS n FROM mentions WHERE day > latest - 28 AND opinion_id IN {ids:Array(String)} AND `+on+" GROUP BY opinion_id, ago", params(p, []any{named("ids", ids)})...)
+	err := a.Warehouse.Conn().Select(ctx, &days, withMerged+", "+latest+` AS latest
+		SELECT toString(`+mergedOpinion+`) AS id, toInt64(ifNull(latest - day, 99)) AS ago, sum(mentions) AS n FROM `+source+" WHERE day > latest - 28 GROUP BY id, ago", params(p, []any{named("ids", ids)})...)
 	for _, d := range days {
-		if x := at[d.ID]; x != nil && d.Ago >= 0 && d.Ago < 28 {
-			x.Spark[27-d.Ago] = d.N
+		for _, x := range at[d.ID] {
+			if d.Ago >= 0 && d.Ago < 28 {
+				x.Spark[27-d.Ago] = d.N
+			}
 		}
 	}
 	return err
 }
 
-// opinionWhere makes the condition of the parameters of a list.
+// opinionWhere makes the condition of the parameters of a list on the registry; trend, which is counted, is not in it.
 func opinionWhere(r *Request) (string, []any) {
 	var sql []string
 	var p []any
-	for _, name := range []string{"aspect", "kind", "product", "department", "status", "trend", "owner", "polarity"} {
+	for _, name := range []string{"aspect", "kind", "product", "department", "status", "owner", "polarity"} {
 		values := r.All(name)
 		if len(values) == 0 {
 			continue
@@ -207,17 +316,33 @@ func opinionWhere(r *Request) (string, []any) {
 	return strings.Join(sql, " AND "), p
 }
 
-func (a *API) opinions(r *Request) (any, error) {
+// listedOpinions are those that the parameters of a list let through.
+func (a *API) listedOpinions(r *Request) ([]OpinionRow, facts, error) {
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, x, err
+	}
 	more, p := opinionWhere(r)
-	page, err := offsetPage(r, func(offset, limit int) ([]OpinionRow, error) {
-		return a.opinionRows(r, r.Filter.Only(opinionFilters...), more, opinionSorts[r.Get("sort")], limit, offset, p...)
-	})
+	rows, err := a.opinionTable(r.Context(), x, r.Filter.Only(opinionFilters...), more, p...)
+	if trends := r.All("trend"); len(trends) > 0 {
+		rows = slices.DeleteFunc(rows, func(x OpinionRow) bool { return !slices.Contains(trends, x.Trend) })
+	}
+	return rows, x, err
+}
+
+func (a *API) opinions(r *Request) (any, error) {
+	rows, x, err := a.listedOpinions(r)
 	if err != nil {
 		return nil, err
 	}
-	sql, fp := opinionSQL(r.Filter.Only(opinionFilters...), more)
-	page.Total = new(uint64)
-	return page, a.Warehouse.Conn().QueryRow(r.Context(), "SELECT count() FROM ("+sql+")", params(fp, p)...).Scan(page.Total)
+	by := opinionSorts[r.Get("sort")]
+	slices.SortFunc(rows, func(x, y OpinionRow) int { return cmp.Or(by(&x, &y), cmp.Compare(x.ID, y.ID)) })
+	page, err := slicePage(r, rows)
+	if err != nil {
+		return nil, err
+	}
+	page.Items = slices.Clone(page.Items)
+	return page, a.sparks(r.Context(), x, r.Filter.Only(opinionFilters...), page.Items)
 }
 
 // OpinionCounts says what is among the opinions of a filter.
@@ -229,36 +354,46 @@ type OpinionCounts struct {
 
 // Tally counts the opinions of a value.
 type Tally struct {
-	Value    string `ch:"value" json:"value"`
-	Opinions uint64 `ch:"n" json:"opinions"`
-	Mentions uint64 `ch:"m" json:"mentions"`
+	Value    string `json:"value"`
+	Opinions uint64 `json:"opinions"`
+	Mentions uint64 `json:"mentions"`
 }
 
+// opinionTallies bounds the values of one name.
+const opinionTallies = 100
+
 func (a *API) opinionCounts(r *Request) (any, error) {
-	more, p := opinionWhere(r)
-	sql, fp := opinionSQL(r.Filter.Only(opinionFilters...), more)
-	names := []string{"trend", "status", "aspect", "kind", "department", "product", "owner"}
-	var rows []struct {
-		Name string `ch:"name"`
-		Tally
-	}
-	list := make([]string, len(names))
-	for i, n := range names {
-		list[i] = "('" + n + "', " + n + ")"
-	}
-	if err := a.Warehouse.Conn().Select(r.Context(), &rows, "SELECT pair.1 AS name, pair.2 AS value, count() AS n, sum(mentions) AS m FROM ("+sql+") ARRAY JOIN ["+strings.Join(list, ", ")+"] AS pair GROUP BY name, value ORDER BY name, n DESC, value LIMIT 100 BY name", params(fp, p)...); err != nil {
+	all, _, err := a.listedOpinions(r)
+	if err != nil {
 		return nil, err
 	}
 	c := &OpinionCounts{By: map[string][]Tally{}}
-	for _, n := range names {
-		c.By[n] = []Tally{}
-	}
-	for _, x := range rows {
-		c.By[x.Name] = append(c.By[x.Name], x.Tally)
-		if x.Name == "status" {
-			c.Opinions += x.Opinions
-			c.Mentions += x.Mentions
+	for name, value := range map[string]func(*OpinionRow) string{
+		"trend": func(x *OpinionRow) string { return x.Trend }, "status": func(x *OpinionRow) string { return x.Status }, "aspect": func(x *OpinionRow) string { return x.Aspect },
+		"kind": func(x *OpinionRow) string { return x.Kind }, "department": func(x *OpinionRow) string { return x.Department }, "product": func(x *OpinionRow) string { return x.Product },
+		"owner": func(x *OpinionRow) string { return x.Owner },
+	} {
+		tallies := map[string]*Tally{}
+		list := []Tally{}
+		for i := range all {
+			v := value(&all[i])
+			if tallies[v] == nil {
+				tallies[v] = &Tally{Value: v}
+			}
+			tallies[v].Opinions++
+			tallies[v].Mentions += all[i].Mentions
 		}
+		for _, t := range tallies {
+			list = append(list, *t)
+		}
+		slices.SortFunc(list, func(x, y Tally) int {
+			return cmp.Or(cmp.Compare(y.Opinions, x.Opinions), cmp.Compare(x.Value, y.Value))
+		})
+		c.By[name] = list[:min(len(list), opinionTallies)]
+	}
+	for i := range all {
+		c.Opinions++
+		c.Mentions += all[i].Mentions
 	}
 	return c, nil
 }
@@ -274,11 +409,15 @@ type MentionRow struct {
 
 const mentionColumns = "session_id, mention_id, seq, text, start, end, kind, aspect, valuable, product, polarity, opinion_id, department, customer_id, day, shop"
 
+// mentionArrays are the names under which the condition on a mention knows the arrays of session_facts.
+const mentionArrays = "(opinion, kind, aspect, product, valuable) -> "
+
 func (a *API) mentions(r *Request) (any, error) {
 	// What a mention has itself is asked of the mention, not of its session.
 	own := []string{"opinion", "kind", "aspect", "product"}
-	sql, p := r.Filter.Only(without(sessionFilters, append(own, "q")...)...).On("mentions")
-	columns := map[string]string{"opinion": "opinion_id"}
+	sessions := r.Filter.Only(without(sessionFilters, append(own, "q")...)...)
+	inView, inArray := "1", "1"
+	var p []any
 	for _, name := range own {
 		if values := r.Filter.All(name); len(values) > 0 {
 			for i, v := range values {
@@ -286,33 +425,79 @@ func (a *API) mentions(r *Request) (any, error) {
 					values[i] = ""
 				}
 			}
-			column := name
-			if c := columns[name]; c != "" {
-				column = c
+			if name == "opinion" {
+				inView += " AND opinion_id IN {f_opinion:Array(String)}"
+				inArray += " AND has(" + filter.Merged + ", opinion)"
+			} else {
+				inView += " AND " + name + " IN {f_" + name + ":Array(String)}"
+				inArray += " AND " + name + " IN {f_" + name + ":Array(String)}"
 			}
-			sql += " AND " + column + " IN {m_" + name + ":Array(String)}"
-			p = append(p, named("m_"+name, values))
+			p = append(p, named("f_"+name, values))
 		}
 	}
-	if q := r.Filter.Get("q"); q != "" {
-		text, tp := filter.Text("text", q)
-		sql, p = sql+" AND "+text, append(p, tp...)
-	}
 	if v := r.Get("valuable"); v != "" {
-		sql += " AND valuable = ({m_valuable:String} = '1')"
+		inView += " AND valuable = ({m_valuable:String} = '1')"
+		inArray += " AND valuable = ({m_valuable:String} = '1')"
 		p = append(p, named("m_valuable", v))
 	}
 	if v := r.Get("waiting"); v != "" {
-		sql += " AND (opinion_id = '') = ({m_waiting:String} = '1')"
+		inView += " AND (opinion_id = '') = ({m_waiting:String} = '1')"
+		inArray += " AND (opinion = '') = ({m_waiting:String} = '1')"
 		p = append(p, named("m_waiting", v))
 	}
+	if q := r.Filter.Get("q"); q != "" { // the copies do not have the words
+		on, op := sessions.On("mentions")
+		text, tp := filter.Text("text", q)
+		return a.mentionPage(r, inView+" AND "+text+" AND "+on, params(p, tp, op))
+	}
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	where, fp := sessions.Facts()
+	counted := "(SELECT session_id, day, arrayCount(" + mentionArrays + inArray + ", mention_opinion, mention_kind, mention_aspect, mention_product, mention_valuable) AS n FROM " + x.sessions(where) + ")"
+	p = params(p, fp)
 	page, err := offsetPage(r, func(offset, limit int) ([]MentionRow, error) {
-		var rows []MentionRow
-		return rows, a.Warehouse.Conn().Select(r.Context(), &rows, fmt.Sprintf("SELECT %s FROM mentions WHERE %s ORDER BY day DESC NULLS LAST, session_id, seq, start, mention_id LIMIT %d OFFSET %d", mentionColumns, sql, limit, offset), params(p)...)
+		var in []struct {
+			ID string `ch:"session_id"`
+			N  uint64 `ch:"n"`
+		}
+		if err := a.Warehouse.Conn().Select(r.Context(), &in, fmt.Sprintf("SELECT session_id, toUInt64(n) AS n FROM %s WHERE n > 0 ORDER BY day DESC NULLS LAST, session_id LIMIT %d", counted, offset+limit), p...); err != nil {
+			return nil, err
+		}
+		for len(in) > 0 && int(in[0].N) <= offset {
+			offset -= int(in[0].N)
+			in = in[1:]
+		}
+		var ids []string
+		for n := 0; len(in) > 0 && n < offset+limit; in = in[1:] {
+			ids = append(ids, in[0].ID)
+			n += int(in[0].N)
+		}
+		if len(ids) == 0 {
+			return nil, nil
+		}
+		return a.mentionRows(r, inView+" AND session_id IN {ids:Array(String)}", params(p, []any{named("ids", ids)}), limit, offset)
 	})
 	if err != nil {
 		return nil, err
 	}
 	page.Total = new(uint64)
-	return page, a.Warehouse.Conn().QueryRow(r.Context(), "SELECT count() FROM mentions WHERE "+sql, params(p)...).Scan(page.Total)
+	return page, a.Warehouse.Conn().QueryRow(r.Context(), "SELECT toUInt64(sum(n)) FROM "+counted, p...).Scan(page.Total)
+}
+
+// mentionRows reads rows of the view.
+func (a *API) mentionRows(r *Request, where string, p []any, limit, offset int) ([]MentionRow, error) {
+	var rows []MentionRow
+	return rows, a.Warehouse.Conn().Select(r.Context(), &rows, fmt.Sprintf("SELECT %s FROM mentions WHERE %s ORDER BY day DESC NULLS LAST, session_id, seq, start, mention_id LIMIT %d OFFSET %d", mentionColumns, where, limit, offset), p...)
+}
+
+// mentionPage is a page of the view.
+func (a *API) mentionPage(r *Request, where string, p []any) (any, error) {
+	page, err := offsetPage(r, func(offset, limit int) ([]MentionRow, error) { return a.mentionRows(r, where, p, limit, offset) })
+	if err != nil {
+		return nil, err
+	}
+	page.Total = new(uint64)
+	return page, a.Warehouse.Conn().QueryRow(r.Context(), "SELECT count() FROM mentions WHERE "+where, p...).Scan(page.Total)
 }

@@ -51,10 +51,10 @@ type EmotionDay struct {
 
 // DayCount is how much there was on a day.
 type DayCount struct {
-	Day      Day      `ch:"day" json:"day"`
-	Sessions uint64   `ch:"sessions" json:"sessions"`
-	Flagged  uint64   `ch:"flagged_sessions" json:"flagged"`
-	Score    *float64 `ch:"mean_score" json:"score"`
+	Day      Day      `json:"day"`
+	Sessions uint64   `json:"sessions"`
+	Flagged  uint64   `json:"flagged"`
+	Score    *float64 `json:"score"`
 }
 
 // HourCount is how much there was in an hour.
@@ -116,13 +116,12 @@ func (a *API) overview(r *Request) (any, error) {
 	for _, d := range days {
 		list = append(list, d.Format(time.DateOnly))
 	}
-	onDays := func(column string) string { return "toString(" + column + ") IN {days:Array(String)}" }
-	where, p := r.Filter.Where()
-	between := "day BETWEEN {first:Date} AND {last:Date}"
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	where, p := r.Filter.Facts()
 	p = params(p, []any{named("days", list), named("first", list[2]), named("last", list[0])})
-	on, op := r.Filter.With("from", list[2]).With("to", list[0]).On("turns")
-	hitsOn, hp := r.Filter.With("from", list[0]).With("to", list[0]).With("state", "closed").On("hits")
-
 	var totals []totalRow
 	var replies []replyRow
 	shops := make([]shopDay, len(days))
@@ -137,19 +136,28 @@ func (a *API) overview(r *Request) (any, error) {
 	q := a.reads(r.Context())
 	q.all(&totals, `SELECT assumeNotNull(day) AS day, toFloat64(count()) AS sessions, toFloat64(countIf(state = 'open')) AS open_sessions, toFloat64(countIf(flagged AND state = 'closed')) AS flagged_sessions,
 		toFloat64(countIf(flagged AND NOT reviewed AND state = 'closed')) AS unreviewed, toFloat64(sum(turns)) AS all_turns, avgIf(score, state = 'closed') AS mean_score, toNullable(avgIf(experience, state = 'closed')) AS mean_experience
-		FROM sessions WHERE `+between+" AND "+onDays("day")+" AND "+where+" GROUP BY day", p...)
-	q.all(&emotions, `SELECT emotion, assumeNotNull(day) AS day, count() AS n FROM turns WHERE role = 'customer' AND `+between+" AND "+onDays("day")+" AND "+on+" GROUP BY emotion, day ORDER BY n DESC, emotion", params(p, op)...)
-	q.all(&latest, "SELECT max(day) AS latest FROM sessions WHERE "+where, p...)
-	q.all(&o.Days, `SELECT assumeNotNull(day) AS day, count() AS sessions, countIf(flagged AND state = 'closed') AS flagged_sessions, avgIf(score, state = 'closed') AS mean_score
-		FROM sessions WHERE day BETWEEN {fortnight:Date} AND {last:Date} AND `+where+" GROUP BY day ORDER BY day", params(p, []any{named("fortnight", dayBefore(day, 13).Format(time.DateOnly))})...)
+		FROM `+x.sessions("day BETWEEN {fortnight:Date} AND {last:Date} AND "+where)+" GROUP BY day ORDER BY day", params(p, []any{named("fortnight", dayBefore(day, 13).Format(time.DateOnly))})...)
+	q.all(&emotions, `SELECT toString(emotion) AS emotion, assumeNotNull(day) AS day, sum(turns) AS n FROM (SELECT day, heard, heard_turns FROM `+x.sessions(daysOf(list)+" AND "+where)+`)
+		ARRAY JOIN heard AS emotion, heard_turns AS turns GROUP BY emotion, day ORDER BY n DESC, emotion`, p...)
+	q.all(&latest, "SELECT day AS latest FROM "+x.sessions("day IS NOT NULL AND "+where)+" ORDER BY day DESC LIMIT 1", p...)
 	q.all(&o.Hours, fmt.Sprintf(`SELECT toHour(assumeNotNull(started_at), '%s') AS hour, count() AS sessions, countIf(flagged AND state = 'closed') AS flagged_sessions
-		FROM sessions WHERE day = {last:Date} AND %s GROUP BY hour ORDER BY hour`, a.Timezone.String(), where), p...)
-	q.all(&o.Rules, "SELECT rule_id, argMax(severity, "+rank+") AS worst, uniqExact(session_id) AS sessions FROM hits WHERE severity != 'info' AND "+filter.Breach+" AND "+hitsOn+" GROUP BY rule_id ORDER BY sessions DESC, rule_id LIMIT 10", hp...)
+		FROM %s GROUP BY hour ORDER BY hour`, a.Timezone.String(), x.sessions("day = {last:Date} AND "+where)), p...)
+	q.all(&o.Rules, "SELECT toString(rule_id) AS rule_id, toString(argMax(severity, "+rank+")) AS worst, uniqExact(session_id) AS sessions FROM "+x.hits("day = {last:Date} AND state = 'closed' AND "+where)+
+		" WHERE severity != 'info' AND "+filter.Breach+" GROUP BY rule_id ORDER BY sessions DESC, rule_id LIMIT 10", p...)
 	alertsWhere, ap := alertFilter(r)
 	q.all(&o.Alerts, fmt.Sprintf(`SELECT severity, count() AS alerts, countIf(state NOT IN ('acknowledged', 'superseded')) AS waiting FROM alerts
 		WHERE toDate(at, '%s') = {last:Date} AND %s GROUP BY severity ORDER BY %s DESC`, a.Timezone.String(), alertsWhere, rank), params(p, ap)...)
-	roundsOn, rp := r.Filter.On("rounds")
-	q.all(&replies, "SELECT "+replyColumns+" FROM rounds WHERE agent_id != '' AND "+between+" AND "+onDays("day")+" AND "+roundsOn+" GROUP BY day", params(p, rp)...)
+	q.all(&replies, "SELECT "+replyColumns+` FROM (SELECT round_agent, round_day, round_reply_ms, round_first, round_timed FROM `+x.sessions("until_day >= {first:Date} AND since_day <= {last:Date} AND "+where)+`)
+		ARRAY JOIN round_agent AS agent, round_day AS day, round_reply_ms AS reply_ms, round_first AS first, round_timed AS timed WHERE agent != '' AND `+daysOf(list)+" GROUP BY day", p...)
+	var fresh, rising []OpinionRow
+	q.run(func(ctx context.Context) error {
+		all, err := a.opinionTable(ctx, x, r.Filter, "1")
+		if err != nil {
+			return err
+		}
+		fresh, rising = topOpinions(all, "new"), topOpinions(all, "rising")
+		return nil
+	})
 	kpi, ok, err := a.kpiQuery(r, warehouse.KPIByShop)
 	if err != nil {
 		return nil, err
@@ -169,12 +177,10 @@ func (a *API) overview(r *Request) (any, error) {
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	if o.New, err = a.opinionRows(r, r.Filter, "trend = 'new'", "week DESC", 10, 0); err != nil {
+	if err := a.sparks(r.Context(), x, r.Filter, fresh, rising); err != nil {
 		return nil, err
 	}
-	if o.Rising, err = a.opinionRows(r, r.Filter, "trend = 'rising'", "week DESC", 10, 0); err != nil {
-		return nil, err
-	}
+	o.New, o.Rising = fresh, rising
 	if len(latest) > 0 && latest[0].Day != nil {
 		s := latest[0].Day.Format(time.DateOnly)
 		o.Latest = &s
@@ -189,6 +195,7 @@ func (a *API) overview(r *Request) (any, error) {
 	index := func(d time.Time) int { return slices.IndexFunc(days, func(x time.Time) bool { return sameDay(x, d) }) }
 	var total [3]totalRow
 	for _, t := range totals {
+		o.Days = append(o.Days, DayCount{Day{Time: t.Day}, uint64(t.Sessions), uint64(t.Flagged), t.Score})
 		if i := index(t.Day); i >= 0 {
 			total[i] = t
 		}
@@ -253,7 +260,7 @@ type replyRow struct {
 }
 
 const replyColumns = `day, toFloat64(count()) AS n, avg(reply_ms) AS mean, avgIf(reply_ms, first) AS first_mean,
-	countIf(reply_ms <= 180000) / nullIf(countIf(reply_ms IS NOT NULL OR reply_seq IS NULL AND asked_at IS NOT NULL), 0) AS within`
+	countIf(reply_ms <= 180000) / nullIf(countIf(timed), 0) AS within`
 
 // shopDay adds up the figures of shop_kpi of one day: customers of two shops count in both.
 type shopDay struct {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"path/filepath"
 	"slices"
@@ -125,20 +126,28 @@ func (a *API) rules(r *Request) (any, error) {
 		Dismissed uint64     `ch:"no"`
 		Last      *time.Time `ch:"last_day"`
 	}
-	var hits []hitRow
-	var outcomes []struct {
-		Rule    string `ch:"rule_id"`
-		Outcome string `ch:"outcome"`
-		N       uint64 `ch:"n"`
+	type ruleCounts struct {
+		hits     []hitRow
+		outcomes []struct {
+			Rule    string `ch:"rule_id"`
+			Outcome string `ch:"outcome"`
+			N       uint64 `ch:"n"`
+		}
 	}
-	f := r.Filter.Closed()
-	on, p := f.On("hits")
-	said, sp := f.On("outcomes")
-	q := a.reads(r.Context())
-	q.all(&hits, `SELECT rule_id, count() AS n, uniqExact(session_id) AS s, countIf(state IN ('confirmed', 'upheld') AND NOT conflict) AS yes,
-		countIf(state IN ('dismissed', 'overturned') AND NOT conflict) AS no, max(day) AS last_day FROM hits WHERE `+on+" GROUP BY rule_id", params(p)...)
-	q.all(&outcomes, "SELECT rule_id, outcome, count() AS n FROM outcomes WHERE "+said+" GROUP BY rule_id, outcome", params(sp)...)
-	if err := q.wait(); err != nil {
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	where, p := r.Filter.Closed().Facts()
+	counted, err := remember(r.Context(), a.memo, fmt.Sprint("rules", x.sessions(where), p), func(ctx context.Context) (*ruleCounts, error) {
+		c := new(ruleCounts)
+		q := a.reads(ctx)
+		q.all(&c.hits, `SELECT toString(rule_id) AS rule_id, count() AS n, uniqExact(session_id) AS s, countIf(state IN ('confirmed', 'upheld') AND NOT conflict) AS yes,
+			countIf(state IN ('dismissed', 'overturned') AND NOT conflict) AS no, max(day) AS last_day FROM `+x.hits(where)+" GROUP BY rule_id", params(p)...)
+		q.all(&c.outcomes, "SELECT toString(rule_id) AS rule_id, toString(outcome) AS outcome, count() AS n FROM (SELECT outcome_rule, outcome_value FROM "+x.sessions(where)+") ARRAY JOIN outcome_rule AS rule_id, outcome_value AS outcome GROUP BY rule_id, outcome", params(p)...)
+		return c, q.wait()
+	})
+	if err != nil {
 		return nil, err
 	}
 	out := &RuleList{Packs: use.Packs, Problems: use.Problems, Version: use.Set.Version()}
@@ -153,7 +162,7 @@ func (a *API) rules(r *Request) (any, error) {
 		out.Rules[i].RuleInfo = info
 		at[info.ID] = &out.Rules[i]
 	}
-	for _, h := range hits {
+	for _, h := range counted.hits {
 		x := at[h.Rule]
 		if x == nil {
 			continue
@@ -168,7 +177,7 @@ func (a *API) rules(r *Request) (any, error) {
 			x.Last = &day
 		}
 	}
-	for _, o := range outcomes {
+	for _, o := range counted.outcomes {
 		if x := at[o.Rule]; x != nil {
 			switch o.Outcome {
 			case "pass":

@@ -252,14 +252,20 @@ func (a *API) session(r *Request) (any, error) {
 	q.all(&d.Cards, "SELECT scorecard, name, score, final_score, unscored FROM scorecards WHERE session_id = {id:String} ORDER BY scorecard", byID)
 	q.all(&d.Rounds, "SELECT agent_id, seq, reply_seq, reply_ms, asked_at, replied_at FROM rounds WHERE session_id = {id:String} ORDER BY seq", byID)
 	q.all(&ratings, "SELECT score, max, comment, at FROM ratings WHERE session_id = {id:String}", byID)
-	q.all(&d.Opinions, `SELECT opinion_id, title FROM opinions WHERE opinion_id IN (SELECT opinion_id FROM mentions WHERE session_id = {id:String} AND opinion_id != '') ORDER BY opinion_id`, byID)
+	q.all(&d.Opinions, `SELECT opinion_id, title FROM opinion_heads WHERE opinion_id IN (SELECT opinion_id FROM mentions WHERE session_id = {id:String} AND opinion_id != '') ORDER BY opinion_id`, byID)
 	if head.Customer != "" {
 		q.all(&d.Orders, `SELECT order_id, shop, status, created_at, paid_at, amount, refund_amount, arrayMap(i -> concat(if(i.2 != '', i.2, i.1), ' × ', toString(i.3)), items) AS item_lines
 			FROM orders WHERE customer_id = {customer:String} ORDER BY created_at DESC, order_id LIMIT 20`, named("customer", head.Customer))
 	}
 	if len(head.Agents) > 0 {
-		q.all(&d.Agents, `SELECT if(agent_id != '', agent_id, agent_ids[1]) AS agent, argMax(agent_name, (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
-			FROM sessions WHERE agent_name != '' AND has({agents:Array(String)}, agent) GROUP BY agent ORDER BY agent`, named("agents", head.Agents))
+		q.run(func(ctx context.Context) error {
+			x, err := a.facts(ctx)
+			if err != nil {
+				return err
+			}
+			return a.Warehouse.Conn().Select(ctx, &d.Agents, `SELECT toString(if(agent_id != '', agent_id, agent_ids[1])) AS agent, argMax(toString(agent_name), (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
+				FROM `+x.sessions("agent_name != '' AND has({agents:Array(String)}, if(agent_id != '', agent_id, agent_ids[1]))")+" GROUP BY agent ORDER BY agent", named("agents", head.Agents))
+		})
 	}
 	if err := q.wait(); err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strconv"
@@ -126,7 +127,7 @@ func beyond(keys []string, k queueKey, op string) (string, []any, error) {
 
 func (a *API) sessions(r *Request) (any, error) {
 	keys, ascending, _ := order(r.Get("sort"))
-	where, p := r.Filter.Where()
+	where, p := r.Filter.Facts()
 	total := where
 	totalParams := p
 	var after queueKey
@@ -141,75 +142,92 @@ func (a *API) sessions(r *Request) (any, error) {
 		}
 		where, p = where+" AND "+sql, append(p, kp...)
 	}
-	var rows []struct {
-		SessionRow
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	// First which sessions, by few columns; then what is shown of these.
+	var places []struct {
+		ID   string    `ch:"session_id"`
+		Day  Day       `ch:"day"`
 		Keys []float64 `ch:"keys"`
 	}
 	page := &Page[QueueRow]{Total: new(uint64)}
 	q := a.reads(r.Context())
-	q.all(&rows, fmt.Sprintf("SELECT %s, [%s] AS keys FROM sessions WHERE %s ORDER BY %s LIMIT %d", sessionColumns, strings.Join(keys, ", "), where, ascending, r.Limit+1), params(p)...)
-	q.value(page.Total, "SELECT count() FROM sessions WHERE "+total, params(totalParams)...)
+	q.all(&places, fmt.Sprintf("SELECT session_id, day, [%s] AS keys FROM %s ORDER BY %s LIMIT %d", strings.Join(keys, ", "), x.sessions(where), ascending, r.Limit+1), params(p)...)
+	q.value(page.Total, "SELECT count() FROM "+x.sessions(total), params(totalParams)...)
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	if len(rows) > r.Limit {
-		rows = rows[:r.Limit]
-		last := rows[len(rows)-1]
+	if len(places) > r.Limit {
+		places = places[:r.Limit]
+		last := places[len(places)-1]
 		if page.Next, err = r.Next(queueKey{last.Keys, last.ID}); err != nil {
 			return nil, err
 		}
 	}
-	for _, x := range rows {
-		page.Items = append(page.Items, QueueRow{SessionRow: x.SessionRow})
+	ids, days := make([]string, len(places)), map[string]bool{}
+	for i, x := range places {
+		ids[i] = x.ID
+		days[x.Day.String()] = true
 	}
-	return page, a.describeRows(r.Context(), r.Filter.Get("q"), page.Items)
+	page.Items, err = a.describeRows(r.Context(), x, r.Filter.Get("q"), ids, days)
+	return page, err
 }
 
-// describeRows adds a line of text and the rules that were broken.
-func (a *API) describeRows(ctx context.Context, q string, rows []QueueRow) error {
-	if len(rows) == 0 {
-		return nil
+// describeRows reads rows by their ids, in the order of the ids; days are those that they lie on.
+func (a *API) describeRows(ctx context.Context, x facts, q string, ids []string, days map[string]bool) ([]QueueRow, error) {
+	if len(ids) == 0 {
+		return nil, nil
 	}
-	byID := map[string]*QueueRow{}
-	ids := make([]string, len(rows))
-	for i := range rows {
-		byID[rows[i].ID] = &rows[i]
-		ids[i] = rows[i].ID
+	on := "session_id IN {ids:Array(String)}"
+	if !days[""] {
+		on = daysOf(slices.Sorted(maps.Keys(days))) + " AND " + on
 	}
 	list := []any{named("ids", ids)}
-	wanted, p := "role = 'customer' AND text != ''", []any(nil)
-	if q != "" {
-		wanted, p = filter.Text("text", q)
+	var rows []struct {
+		SessionRow
+		Text      string   `ch:"opening"`
+		Seq       int64    `ch:"opening_seq"`
+		Rules     []string `ch:"rules"`
+		Hits      uint64   `ch:"hits"`
+		Undecided uint64   `ch:"undecided"`
 	}
 	var texts []struct {
 		ID   string `ch:"session_id"`
 		Text string `ch:"line"`
 		Seq  int64  `ch:"line_seq"`
 	}
-	var hits []struct {
-		ID        string   `ch:"session_id"`
-		Rules     []string `ch:"rules"`
-		Hits      uint64   `ch:"hits"`
-		Undecided uint64   `ch:"undecided"`
-	}
+	const counts = "arrayCount((outcome, points, severity, decision) -> severity != 'info' AND " + filter.Breach
 	qs := a.reads(ctx)
-	qs.all(&texts, "SELECT session_id, argMin(text, position) AS line, argMin(seq, position) AS line_seq FROM turns WHERE session_id IN {ids:Array(String)} AND "+wanted+" GROUP BY session_id", params(list, p)...)
-	qs.all(&hits, "SELECT session_id, arraySort(groupUniqArray(rule_id)) AS rules, count() AS hits, countIf(decision = '') AS undecided FROM hits WHERE session_id IN {ids:Array(String)} AND severity != 'info' AND "+
-		filter.Breach+" GROUP BY session_id", list...)
+	qs.all(&rows, "SELECT "+sessionColumns+", opening, opening_seq, arraySort("+broken("severity != 'info'")+") AS rules, toUInt64("+counts+", hit_outcome, hit_points, hit_severity, hit_decision)) AS hits, toUInt64("+
+		counts+" AND decision = '', hit_outcome, hit_points, hit_severity, hit_decision)) AS undecided FROM "+x.sessions(on), list...)
+	if q != "" {
+		wanted, p := filter.Text("text", q)
+		qs.all(&texts, "SELECT session_id, argMin(text, position) AS line, argMin(seq, position) AS line_seq FROM turns WHERE session_id IN {ids:Array(String)} AND "+wanted+" GROUP BY session_id", params(list, p)...)
+	}
 	if err := qs.wait(); err != nil {
-		return err
+		return nil, err
+	}
+	byID := map[string]*QueueRow{}
+	out := make([]QueueRow, len(ids))
+	for i, id := range ids {
+		byID[id] = &out[i]
+	}
+	for _, y := range rows {
+		if x := byID[y.ID]; x != nil {
+			*x = QueueRow{SessionRow: y.SessionRow, Rules: y.Rules, Hits: y.Hits, Undecided: y.Undecided}
+			if q == "" {
+				x.Text, x.TextSeq = clip(y.Text, 200), y.Seq
+			}
+		}
 	}
 	for _, t := range texts {
 		if x := byID[t.ID]; x != nil {
 			x.Text, x.TextSeq = clip(t.Text, 200), t.Seq
 		}
 	}
-	for _, h := range hits {
-		if x := byID[h.ID]; x != nil {
-			x.Rules, x.Hits, x.Undecided = h.Rules, h.Hits, h.Undecided
-		}
-	}
-	return nil
+	return out, nil
 }
 
 // Count is how many sessions have a value.
@@ -227,31 +245,37 @@ type Counts struct {
 	By        map[string][]Count `json:"by" doc:"by the name of a filter: its values with the number of sessions, most first, at most 50"`
 }
 
+// countedBy are the filters that a list of sessions is counted by, with their values as an array of a row.
+var countedBy = map[string]string{
+	"severity": "[toString(severity)]", "assignee": "[toString(assignee)]", "shop": "[toString(shop)]", "team": "[toString(team)]", "channel": "[toString(channel)]", "business": "[toString(business)]",
+	"agent": "agent_ids", "rule": broken(""),
+}
+
 func (a *API) sessionCounts(r *Request) (any, error) {
-	where, p := r.Filter.Where()
+	where, p := r.Filter.Facts()
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	c := &Counts{By: map[string][]Count{}}
 	var totals struct {
-		Sessions uint64 `ch:"sessions"`
-		Flagged  uint64 `ch:"flagged_sessions"`
-		Open     uint64 `ch:"open_sessions"`
+		Sessions  uint64 `ch:"sessions"`
+		Flagged   uint64 `ch:"flagged_sessions"`
+		Open      uint64 `ch:"open_sessions"`
+		Undecided uint64 `ch:"undecided"`
 	}
 	q := a.reads(r.Context())
-	q.one(&totals, "SELECT count() AS sessions, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions FROM sessions WHERE "+where, params(p)...)
+	q.one(&totals, "SELECT count() AS sessions, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions, countIf(notEmpty("+broken("severity != 'info' AND decision = ''")+")) AS undecided FROM "+x.sessions(where), params(p)...)
 	by := map[string]*[]Count{}
-	for name, column := range map[string]string{"severity": "severity", "assignee": "assignee", "shop": "shop", "team": "team", "channel": "channel", "business": "business", "agent": "arrayJoin(agent_ids)"} {
+	for name, values := range countedBy {
 		list := new([]Count)
 		by[name] = list
-		q.all(list, fmt.Sprintf("SELECT %s AS value, count() AS sessions FROM sessions WHERE %s GROUP BY value ORDER BY sessions DESC, value LIMIT 50", column, where), params(p)...)
+		q.all(list, fmt.Sprintf("SELECT toString(arrayJoin(%s)) AS value, count() AS sessions FROM %s GROUP BY value ORDER BY sessions DESC, value LIMIT 50", values, x.sessions(where)), params(p)...)
 	}
-	on, op := r.Filter.On("hits")
-	rules := new([]Count)
-	by["rule"] = rules
-	q.all(rules, "SELECT rule_id AS value, uniqExact(session_id) AS sessions FROM hits WHERE "+filter.Breach+" AND "+on+" GROUP BY value ORDER BY sessions DESC, value LIMIT 50", params(op)...)
-	q.value(&c.Undecided, "SELECT uniqExact(session_id) FROM hits WHERE decision = '' AND severity != 'info' AND "+filter.Breach+" AND "+on, params(op)...)
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	c.Sessions, c.Flagged, c.Open = totals.Sessions, totals.Flagged, totals.Open
+	c.Sessions, c.Flagged, c.Open, c.Undecided = totals.Sessions, totals.Flagged, totals.Open, totals.Undecided
 	for name, list := range by {
 		c.By[name] = *list
 	}
@@ -270,16 +294,21 @@ func (a *API) neighbours(r *Request) (any, error) {
 	keys, ascending, descending := order(r.Get("sort"))
 	scope, sp := r.Scope.Where("team", "agent_ids")
 	var found []struct {
+		Day  Day       `ch:"day"`
 		Keys []float64 `ch:"keys"`
 	}
 	ctx := r.Context()
-	if err := a.Warehouse.Conn().Select(ctx, &found, fmt.Sprintf("SELECT [%s] AS keys FROM sessions WHERE session_id = {id:String} AND %s", strings.Join(keys, ", "), scope), params([]any{named("id", id)}, sp)...); err != nil {
+	if err := a.Warehouse.Conn().Select(ctx, &found, fmt.Sprintf("SELECT day, [%s] AS keys FROM session_heads WHERE session_id = {id:String} AND %s", strings.Join(keys, ", "), scope), params([]any{named("id", id)}, sp)...); err != nil {
 		return nil, err
 	}
 	if len(found) == 0 {
 		return nil, NotFound("session")
 	}
-	where, p := r.Filter.Where()
+	x, err := a.facts(ctx)
+	if err != nil {
+		return nil, err
+	}
+	where, p := r.Filter.Facts()
 	n := &Neighbours{}
 	key := queueKey{found[0].Keys, id}
 	var listed uint64
@@ -295,9 +324,13 @@ func (a *API) neighbours(r *Request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
-		q.all(side.dest, fmt.Sprintf("SELECT session_id FROM sessions WHERE %s AND %s ORDER BY %s LIMIT 1", where, sql, side.order), params(p, kp)...)
+		q.all(side.dest, fmt.Sprintf("SELECT session_id FROM %s ORDER BY %s LIMIT 1", x.sessions(where+" AND "+sql), side.order), params(p, kp)...)
 	}
-	q.value(&listed, "SELECT count() FROM sessions WHERE session_id = {id:String} AND "+where, params(p, []any{named("id", id)})...)
+	self := "session_id = {id:String} AND " + where
+	if !found[0].Day.IsZero() {
+		self = daysOf([]string{found[0].Day.String()}) + " AND " + self
+	}
+	q.value(&listed, "SELECT count() FROM "+x.sessions(self), params(p, []any{named("id", id)})...)
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
@@ -340,37 +373,37 @@ type FilterField struct {
 }
 
 func (a *API) offered(r *Request) (any, error) {
-	where, p := r.Filter.Where()
+	where, p := r.Filter.Facts()
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	var o struct {
 		Shops    []string `ch:"shops"`
 		Teams    []string `ch:"teams"`
 		Channels []string `ch:"channels"`
 		Products []string `ch:"products"`
+		Rules    []string `ch:"rules"`
 		First    *string  `ch:"first_day"`
 		Last     *string  `ch:"last_day"`
 	}
 	out := &Offered{}
-	var rules []Count
 	q := a.reads(r.Context())
-	q.one(&o, `SELECT arraySort(groupUniqArray(500)(shop)) AS shops, arraySort(groupUniqArray(500)(team)) AS teams, arraySort(groupUniqArray(500)(channel)) AS channels,
-		arraySort(groupUniqArrayIf(500)(product, product != '')) AS products, toString(min(day)) AS first_day, toString(max(day)) AS last_day FROM sessions WHERE `+where, params(p)...)
+	q.one(&o, `SELECT arraySort(groupUniqArray(500)(toString(shop))) AS shops, arraySort(groupUniqArray(500)(toString(team))) AS teams, arraySort(groupUniqArray(500)(toString(channel))) AS channels,
+		arraySort(groupUniqArrayIf(500)(toString(product), product != '')) AS products, arraySort(groupUniqArrayArray(2000)(`+broken("")+`)) AS rules, toString(min(day)) AS first_day, toString(max(day)) AS last_day FROM `+x.sessions(where), params(p)...)
 	scope, sp := r.Scope.Where("team", "agent_ids")
 	own := "1"
 	if r.Who.AgentID != "" {
 		own = "agent = {own:String}"
 		sp = append(slices.Clone(sp), named("own", r.Who.AgentID))
 	}
-	q.all(&out.Agents, `SELECT agent, argMax(if(agent = if(agent_id != '', agent_id, agent_ids[1]), agent_name, ''), (agent_name != '' AND agent = if(agent_id != '', agent_id, agent_ids[1]), ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
-		FROM sessions ARRAY JOIN agent_ids AS agent WHERE agent != '' AND `+scope+` AND `+own+` GROUP BY agent ORDER BY agent LIMIT 2000`, params(sp)...)
-	on, op := r.Filter.On("hits")
-	q.all(&rules, "SELECT rule_id AS value, uniqExact(session_id) AS sessions FROM hits WHERE "+filter.Breach+" AND "+on+" GROUP BY value ORDER BY value LIMIT 2000", params(op)...)
+	q.all(&out.Agents, `SELECT toString(agent) AS agent, argMax(if(agent = if(agent_id != '', agent_id, agent_ids[1]), toString(agent_name), ''), (agent_name != '' AND agent = if(agent_id != '', agent_id, agent_ids[1]), ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
+		FROM (SELECT agent_ids, agent_id, agent_name, started_at FROM `+x.sessions(scope)+`) ARRAY JOIN agent_ids AS agent WHERE agent != '' AND `+own+` GROUP BY agent ORDER BY agent LIMIT 2000`, params(sp)...)
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
 	out.Shops, out.Teams, out.Channels, out.Products, out.First, out.Last = o.Shops, o.Teams, o.Channels, o.Products, o.First, o.Last
-	for _, x := range rules {
-		out.Rules = append(out.Rules, x.Value)
-	}
+	out.Rules = o.Rules
 	for _, f := range filter.Fields() {
 		out.Fields = append(out.Fields, FilterField{f.Name, f.Type, f.Enum, f.Repeated, f.Doc})
 	}

@@ -43,10 +43,17 @@ type Field struct {
 	Doc      string
 }
 
-// field is a filter with its condition on the view sessions; the conditions of those without one are made in where.
+// field is a filter with its condition on the view sessions; the conditions of those without one are made in where. The
+// condition on session_facts is the same where no other is in factSQL.
 type field struct {
 	Field
 	sql string
+}
+
+// factSQL are the conditions on the table session_facts of what its rows know and those of sessions do not.
+var factSQL = map[string]string{
+	"emotion": "hasAny(heard, {f_emotion:Array(String)})",
+	"product": "(product IN {f_product:Array(String)} OR hasAny(mention_product, {f_product:Array(String)}))",
 }
 
 var fields = []field{
@@ -273,6 +280,67 @@ func (f Filter) Where() (string, []any) {
 		return "1", nil
 	}
 	return strings.Join(b.sql, " AND "), b.params
+}
+
+// Facts is the condition of Where on the rows of the table session_facts, which hold hits and mentions as arrays.
+func (f Filter) Facts() (string, []any) {
+	b := builder{f: f}
+	for _, c := range fields {
+		if f.values[c.Name] == nil {
+			continue
+		}
+		if sql := factSQL[c.Name]; sql != "" {
+			b.add(sql, c.Name)
+		} else if c.sql != "" {
+			b.add(c.sql, c.Name)
+		}
+	}
+	b.within([]string{"rule", "decision"}, "agent", map[string]string{"rule": "hit_rule", "decision": "hit_decision", "agent": "hit_agent"},
+		"("+hitBreach+")", "hit_outcome", "hit_points", "hit_severity")
+	b.within([]string{"opinion", "kind", "aspect"}, "", map[string]string{"opinion": "mention_opinion", "kind": "mention_kind", "aspect": "mention_aspect"}, "")
+	if q := f.Get("q"); q != "" {
+		sql, params := Text("text", q)
+		b.sql = append(b.sql, "session_id IN (SELECT session_id FROM turns WHERE "+sql+")")
+		b.params = append(b.params, params...)
+	}
+	for _, w := range f.within {
+		b.sql = append(b.sql, "("+w.sql+")")
+		b.params = append(b.params, w.params...)
+	}
+	if len(b.sql) == 0 {
+		return "1", nil
+	}
+	return strings.Join(b.sql, " AND "), b.params
+}
+
+// hitBreach is Breach inside of arrayExists over the hits of a row.
+const hitBreach = "x_hit_outcome = 'fail' OR x_hit_points < 0 OR x_hit_severity IN ('minor', 'major', 'critical')"
+
+// Merged is an array of the opinions, as sessions name them, that count for those of the filter opinion.
+const Merged = "(SELECT arrayConcat(groupArrayIf(opinion_id, target_id IN {f_opinion:Array(String)}), arrayFilter(x -> NOT has(groupArray(opinion_id), x), {f_opinion:Array(String)})) FROM opinion_redirects)"
+
+// within asks for one element of arrays that run alike of which all the filters speak, as among does for rows of a view.
+func (b *builder) within(names []string, also string, arrays map[string]string, more string, moreArrays ...string) {
+	var sql, list []string
+	for _, n := range append(slices.Clone(names), also) {
+		if n == "" || b.f.values[n] == nil || n == also && len(sql) == 0 {
+			continue
+		}
+		list = append(list, arrays[n])
+		if n == "opinion" {
+			sql = append(sql, "has("+Merged+", x_"+arrays[n]+")")
+		} else {
+			sql = append(sql, "x_"+arrays[n]+" IN {f_"+n+":Array(String)}")
+		}
+		b.param(n)
+	}
+	if len(sql) == 0 {
+		return
+	}
+	if more != "" {
+		sql, list = append(sql, more), append(list, moreArrays...)
+	}
+	b.sql = append(b.sql, "arrayExists((x_"+strings.Join(list, ", x_")+") -> "+strings.Join(sql, " AND ")+", "+strings.Join(list, ", ")+")")
 }
 
 // direct are the conditions that a view with a row per part of a session can decide by its own columns.

@@ -101,7 +101,7 @@ func (w *Warehouse) AppendReviewEvents(ctx context.Context, events []ReviewEvent
 func (w *Warehouse) foldReviews(ctx context.Context, ids []string) error {
 	const columns = "session_id, version, hit_states, void_hits, decided_hits, appealed_hits, conflict_hits, scored_items, scored_points, assignee, done"
 	err := eachIDs(ids, maxQueryIDs, func(list string) error {
-		sql := "INSERT INTO review_states (" + columns + ") SELECT " + columns + " FROM review_folds WHERE session_id IN (" + list + ")"
+		sql := "INSERT INTO review_states (" + columns + ", folded_at) SELECT " + columns + ", now64(3) FROM review_folds WHERE session_id IN (" + list + ")"
 		if w.cfg.Replicated {
 			ctx = clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"insert_quorum": "auto", "insert_quorum_parallel": 0, "select_sequential_consistency": 1}))
 		}

@@ -57,6 +57,8 @@ type Warehouse struct {
 
 	analyses    sync.Pool // of *inserter[schemas.Analysis]
 	transcripts sync.Pool // of *inserter[assemble.State]
+
+	facts factsKeeper
 }
 
 // Open connects to the ClickHouse of cfg, starting the embedded engine where it is to be used and does not run yet. It
@@ -113,6 +115,7 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 // Close ends the connection, and the embedded engine where this was its last user.
 func (w *Warehouse) Close() error {
 	var errs []error
+	w.facts.close()
 	if w.conn != nil {
 		errs = append(errs, w.conn.Close())
 	}

@@ -1,0 +1,50 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/tingke/tingke/dashboards/filter"
+	"github.com/tingke/tingke/pipeline/warehouse"
+)
+
+// facts is one moment of the copies that pages read (warehouse.Facts): what the views say, in an order that suits pages.
+// Its methods give what stands behind FROM; conditions are those of filter.Facts.
+type facts struct{ cut warehouse.FactsCut }
+
+// facts brings the copies up to what is written by now.
+func (a *API) facts(ctx context.Context) (facts, error) {
+	cut, err := a.Warehouse.Facts(ctx)
+	return facts{cut}, err
+}
+
+// sessions are rows of the view sessions, with hits and mentions as arrays.
+func (x facts) sessions(where string) string {
+	return "session_facts WHERE " + x.cut.Live() + " AND (" + where + ")"
+}
+
+// hits are rows of the view hits in the sessions of a condition.
+func (x facts) hits(where string) string {
+	return `(SELECT session_id, started_at, day, shop, team, channel, state AS session_state, hit_id AS h0, hit_rule AS h1, hit_version AS h2, hit_agent AS h3, hit_outcome AS h4, hit_severity AS h5, hit_points AS h6,
+			hit_decision AS h7, hit_state AS h8, hit_conflict AS h9, hit_appeals AS h10 FROM ` + x.sessions(where) + `)
+		ARRAY JOIN h0 AS hit_id, h1 AS rule_id, h2 AS rule_version, h3 AS agent_id, h4 AS outcome, h5 AS severity, h6 AS points, h7 AS decision, h8 AS state, h9 AS conflict, h10 AS appeals`
+}
+
+// broken is an array of the rules that a session broke, each once; more narrows the hits, which it knows as outcome,
+// points, severity, decision and agent.
+func broken(more string) string {
+	sql := "arrayDistinct(arrayFilter((rule, outcome, points, severity, decision, agent) -> " + filter.Breach
+	if more != "" {
+		sql += " AND " + more
+	}
+	return sql + ", hit_rule, hit_outcome, hit_points, hit_severity, hit_decision, hit_agent))"
+}
+
+// opinions is an expression of the opinion that an opinion counts for.
+const mergedOpinion = "if(empty(merged.1), opinion, transform(opinion, arrayPushBack(merged.1, ''), arrayPushBack(merged.2, ''), opinion))"
+
+// withMerged names the merges for mergedOpinion.
+const withMerged = "WITH (SELECT (groupArray(opinion_id), groupArray(target_id)) FROM (SELECT opinion_id, target_id FROM opinion_redirects ORDER BY opinion_id)) AS merged "
+
+// days is a condition that lets the engine find rows by their days.
+func daysOf(list []string) string { return "day IN ('" + strings.Join(list, "', '") + "')" }

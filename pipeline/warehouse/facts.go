@@ -1,0 +1,403 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+	"github.com/google/uuid"
+)
+
+// Pages read session_facts and opinion_facts, copies of what the views say in an order that suits pages: FINAL over all
+// sessions costs more than a whole page may take. The keeper below brings a copy up to date before it is read, so a page
+// says what the views say at the moment of the request. Requests that come while it works share the next round, and a
+// round that finds nothing new is one small query of the parts of the tables.
+
+// FactsCut names one moment of the copies; all statements of a request that read with the same cut agree with each other.
+type FactsCut struct {
+	Base, Gen uint64
+	moved     bool
+}
+
+// Live is the condition, on session_facts and on opinion_facts, on the rows that count at this moment.
+func (c FactsCut) Live() string {
+	if !c.moved {
+		return fmt.Sprintf("base = %d", c.Base)
+	}
+	moves := fmt.Sprintf("FROM fact_moves WHERE base = %d AND gen <= %d", c.Base, c.Gen)
+	return fmt.Sprintf("base = %d AND gen <= %d AND if(gen = 0, session_id NOT IN (SELECT session_id %s), (session_id, gen) IN (SELECT session_id, max(gen) %s GROUP BY session_id))", c.Base, c.Gen, moves, moves)
+}
+
+// Bounds of the keeper.
+const (
+	factsOverlap  = 10 * time.Minute // how long a write may take from the time that its rows carry to where it can be read
+	factsDropWait = 2 * time.Minute  // longest read of a base that another has followed
+	factsTimeout  = 30 * time.Minute // of one round
+	factsAdopt    = time.Minute      // a base of another process is left alone for that long after its last change
+	factsMoves    = 100_000          // changed sessions after which a new base costs less, at least
+)
+
+// factsKeeper brings the copies up to date. One round works at a time and one may wait for it.
+type factsKeeper struct {
+	mu            sync.Mutex
+	running, next *factsRound
+	closed        bool
+	working       sync.WaitGroup
+	ctx           context.Context
+	cancel        context.CancelFunc
+
+	// Of the round that works.
+	cut     FactsCut
+	state   factsState
+	known   map[string]factsVersion // sessions changed of late, by id
+	old     uint64                  // base before this one
+	oldDrop time.Time
+	moves   int
+	rows    uint64
+	owner   string
+}
+
+type factsRound struct {
+	done chan struct{}
+	cut  FactsCut
+	err  error
+}
+
+// factsVersion says which analyses and which reviews of a session the copy has seen.
+type factsVersion struct {
+	analyses map[uint64]uint64 // version by run
+	review   uint64
+	at       time.Time
+}
+
+// factsState is how the tables stood at a moment.
+type factsState struct {
+	at     time.Time // by the clock of the store
+	noted  bool      // the base of the keeper is still there
+	tables map[string]factsTable
+}
+
+// factsTable is how a table stood: any insert, merge of replaced rows and mutation changes it.
+type factsTable struct {
+	block   int64  // greatest block in it
+	mutated int64  // greatest version of a mutation in it
+	rows    uint64 // of its parts
+}
+
+// wholeTables are those any change of which may change every session; the rest name the sessions that they change.
+var wholeTables = []string{"agents", "run_switches", "settings"}
+
+func (s *factsState) stamp() string {
+	var b strings.Builder
+	for _, t := range wholeTables {
+		fmt.Fprintf(&b, "%s:%d:%d ", t, s.tables[t].block, s.tables[t].mutated)
+	}
+	fmt.Fprintf(&b, "analyses:%d review_states:%d", s.tables["analyses"].mutated, s.tables["review_states"].mutated)
+	return b.String()
+}
+
+// Facts brings the copies up to everything that was written before the call, and names the moment. It is safe for
+// concurrent use; work that was begun goes on where ctx ends.
+func (w *Warehouse) Facts(ctx context.Context) (FactsCut, error) {
+	k := &w.facts
+	k.mu.Lock()
+	if k.closed {
+		k.mu.Unlock()
+		return FactsCut{}, errors.New("the warehouse is closed")
+	}
+	if k.ctx == nil {
+		k.ctx, k.cancel = context.WithCancel(context.Background())
+		k.owner = uuid.NewString()
+	}
+	var r *factsRound
+	switch {
+	case k.running == nil:
+		r = &factsRound{done: make(chan struct{})}
+		k.running = r
+		k.working.Add(1)
+		go w.factsRounds()
+	case k.next == nil:
+		r = &factsRound{done: make(chan struct{})}
+		k.next = r
+	default:
+		r = k.next
+	}
+	k.mu.Unlock()
+	select {
+	case <-r.done:
+		return r.cut, r.err
+	case <-ctx.Done():
+		return FactsCut{}, ctx.Err()
+	}
+}
+
+// factsRounds works until nobody waits.
+func (w *Warehouse) factsRounds() {
+	k := &w.facts
+	defer k.working.Done()
+	for {
+		ctx, cancel := context.WithTimeout(k.ctx, factsTimeout)
+		err := w.factsRound(ctx)
+		cancel()
+		k.mu.Lock()
+		r := k.running
+		if r.cut, r.err = k.cut, nil; err != nil {
+			r.err = fmt.Errorf("cannot bring what pages read up to date: %w", err)
+		}
+		close(r.done)
+		k.running, k.next = k.next, nil
+		more := k.running != nil
+		k.mu.Unlock()
+		if !more {
+			return
+		}
+	}
+}
+
+// close ends the rounds.
+func (k *factsKeeper) close() {
+	k.mu.Lock()
+	k.closed = true
+	if k.cancel != nil {
+		k.cancel()
+	}
+	k.mu.Unlock()
+	k.working.Wait()
+}
+
+func (w *Warehouse) factsState(ctx context.Context) (factsState, error) {
+	s := factsState{tables: map[string]factsTable{}}
+	err := w.query(w.reading(ctx), fmt.Sprintf(`SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3), (SELECT count() > 0 FROM fact_bases WHERE base = %d)
+		FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('analyses', 'review_states', 'agents', 'run_switches', 'settings') GROUP BY table`, w.facts.cut.Base), func(rows driver.Rows) error {
+		var name string
+		var t factsTable
+		if err := rows.Scan(&name, &t.block, &t.mutated, &t.rows, &s.at, &s.noted); err != nil {
+			return err
+		}
+		s.tables[name] = t
+		return nil
+	})
+	return s, err
+}
+
+func (w *Warehouse) factsRound(ctx context.Context) error {
+	k := &w.facts
+	now, err := w.factsState(ctx)
+	if err != nil {
+		return err
+	}
+	if !now.noted { // the first time, or somebody has taken the copies away
+		k.cut, k.state = FactsCut{}, factsState{}
+		if err := w.adoptFacts(ctx, &now); err != nil {
+			return err
+		}
+	}
+	was := k.state
+	switch {
+	case k.cut.Base == 0 || now.stamp() != was.stamp() || now.tables["analyses"].block < was.tables["analyses"].block || now.tables["review_states"].block < was.tables["review_states"].block:
+		return w.rebaseFacts(ctx, now)
+	case now.tables["analyses"] == was.tables["analyses"] && now.tables["review_states"] == was.tables["review_states"]:
+		return w.dropOldFacts(ctx, now.at)
+	}
+	changed, err := w.changedFacts(ctx, was.at.Add(-factsOverlap))
+	if err != nil {
+		return err
+	}
+	if k.moves+len(changed) > max(factsMoves, int(k.rows/5)) {
+		return w.rebaseFacts(ctx, now)
+	}
+	if len(changed) > 0 {
+		gen := max(k.cut.Gen+1, uint64(now.at.UnixMilli())<<16|uint64(rand.Uint32()&0xffff))
+		err := eachIDs(changed, maxQueryIDs, func(list string) error {
+			if err := w.copyFacts(ctx, k.cut.Base, gen, "session_id IN ("+list+")"); err != nil {
+				return err
+			}
+			// Only now are the older rows no longer live, and only for those who ask with this generation.
+			return w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO fact_moves (base, gen, session_id) SELECT %d, %d, arrayJoin([%s])", k.cut.Base, gen, list))
+		})
+		if err != nil {
+			k.known = map[string]factsVersion{} // what was copied is copied once more, under another generation
+			return err
+		}
+		k.cut.Gen, k.cut.moved = gen, true
+		k.moves += len(changed)
+	}
+	k.state = now
+	for id, v := range k.known {
+		if v.at.Before(now.at.Add(-2 * factsOverlap)) {
+			delete(k.known, id)
+		}
+	}
+	return errors.Join(w.noteFacts(ctx), w.dropOldFacts(ctx, now.at))
+}
+
+// changedFacts names the sessions of which anything was written since a time that the copy has not seen.
+func (w *Warehouse) changedFacts(ctx context.Context, since time.Time) ([]string, error) {
+	k := &w.facts
+	var out []string
+	sql := fmt.Sprintf(`SELECT session_id, groupArray((run_id, version)), max(folds), now64(3) FROM (
+			SELECT session_id, run_id, max(version) AS version, toUInt64(0) AS folds FROM analyses WHERE written_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id, run_id
+			UNION ALL
+			SELECT session_id, toUInt64(0) AS run_id, toUInt64(0) AS version, max(version) AS folds FROM review_states WHERE folded_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id
+		) GROUP BY session_id`, since.UnixMilli(), since.UnixMilli())
+	err := w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
+		var id string
+		var versions [][]any
+		var v factsVersion
+		if err := rows.Scan(&id, &versions, &v.review, &v.at); err != nil {
+			return err
+		}
+		v.analyses = map[uint64]uint64{}
+		for _, x := range versions {
+			run, _ := x[0].(uint64)
+			n, _ := x[1].(uint64)
+			v.analyses[run] = max(v.analyses[run], n)
+		}
+		was, known := k.known[id]
+		same := known && was.review >= v.review
+		for run, n := range v.analyses {
+			same = same && was.analyses[run] >= n
+		}
+		if !same {
+			out = append(out, id)
+			for run, n := range was.analyses {
+				v.analyses[run] = max(v.analyses[run], n)
+			}
+			v.review = max(v.review, was.review)
+			k.known[id] = v
+		}
+		return nil
+	})
+	return out, err
+}
+
+// factColumns are those of session_fact_rows, and with base and gen of session_facts.
+const factColumns = `session_id, day, since_day, until_day, started_at, ended_at, state, channel, source, shop, business, team, agent_id, agent_ids, agent_name, customer_id, product,
+	turns, score, experience, flagged, severity, emotion_start, emotion_end, final_score, reviewed, assignee, open_appeals, conflicts, opening, opening_seq, heard, heard_turns,
+	hit_id, hit_rule, hit_version, hit_agent, hit_outcome, hit_severity, hit_points, hit_decision, hit_state, hit_conflict, hit_appeals,
+	mention_opinion, mention_kind, mention_aspect, mention_product, mention_valuable, round_agent, round_day, round_reply_ms, round_first, round_timed, outcome_rule, outcome_value`
+
+// copyFacts copies the sessions of a condition on session_id.
+func (w *Warehouse) copyFacts(ctx context.Context, base, gen uint64, where string) error {
+	if err := w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO session_facts (base, gen, %s) SELECT %d, %d, %s FROM session_fact_rows WHERE %s", factColumns, base, gen, factColumns, where)); err != nil {
+		return err
+	}
+	return w.conn.Exec(ctx, fmt.Sprintf(`INSERT INTO opinion_facts (base, gen, opinion, day, session_id, customer, mentions)
+		SELECT base, gen, opinion, any(day), session_id, any(sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id)))), count()
+		FROM (SELECT base, gen, day, session_id, customer_id, mention_opinion FROM session_facts WHERE base = %d AND gen = %d AND %s)
+		ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' GROUP BY base, gen, opinion, session_id`, base, gen, where))
+}
+
+// rebaseFacts makes a new base. Who still reads the old one finishes first.
+func (w *Warehouse) rebaseFacts(ctx context.Context, now factsState) error {
+	k := &w.facts
+	base := max(k.cut.Base+1, uint64(now.at.UnixMilli())<<16|uint64(rand.Uint32()&0xffff))
+	began := time.Now()
+	if err := w.copyFacts(ctx, base, 0, "1"); err != nil {
+		return errors.Join(err, w.dropFacts(context.WithoutCancel(ctx), base))
+	}
+	var rows uint64
+	if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM session_facts WHERE base = %d", base)).Scan(&rows); err != nil {
+		return err
+	}
+	if err := w.dropOldFacts(ctx, now.at.Add(24*time.Hour)); err != nil { // the one before the old one, if it is still there
+		return err
+	}
+	if k.cut.Base != 0 {
+		k.old, k.oldDrop = k.cut.Base, now.at.Add(factsDropWait)
+	}
+	k.cut, k.state, k.known, k.moves, k.rows = FactsCut{Base: base}, now, map[string]factsVersion{}, 0, rows
+	if took := time.Since(began); took > 5*time.Second {
+		w.log.Info("what pages read was copied anew", "sessions", rows, "took", took.Round(time.Millisecond))
+	}
+	return w.noteFacts(ctx)
+}
+
+// noteFacts stores how far the base is, so that the next process need not begin anew.
+func (w *Warehouse) noteFacts(ctx context.Context) error {
+	k := &w.facts
+	return w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO fact_bases (base, gen, moves, rows, owner, stamp, read_at) VALUES (%d, %d, %d, %d, %s, %s, fromUnixTimestamp64Milli(%d))",
+		k.cut.Base, k.cut.Gen, k.moves, k.rows, quote(k.owner), quote(k.state.stamp()), k.state.at.UnixMilli()))
+}
+
+// adoptFacts takes over the base of a process that has ended, where there is one that still holds, and drops the others.
+func (w *Warehouse) adoptFacts(ctx context.Context, now *factsState) error {
+	k := &w.facts
+	type row struct {
+		Base  uint64    `ch:"base"`
+		Gen   uint64    `ch:"gen"`
+		Moves uint64    `ch:"moves"`
+		Rows  uint64    `ch:"rows"`
+		Stamp string    `ch:"stamp"`
+		At    time.Time `ch:"read_at"`
+		Used  time.Time `ch:"noted_at"`
+	}
+	var list []row
+	if err := w.conn.Select(w.reading(ctx), &list, `SELECT base, gen, moves, rows, stamp, read_at, noted_at FROM fact_bases FINAL
+		WHERE base IN (SELECT toUInt64(partition) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'session_facts') ORDER BY base DESC`); err != nil {
+		return err
+	}
+	for _, x := range list {
+		used := x.Used.After(now.at.Add(-factsAdopt)) // by another process, most likely
+		if used && w.handle == nil {
+			continue
+		}
+		if k.cut.Base != 0 || x.Stamp != now.stamp() {
+			if used {
+				continue
+			}
+			if err := w.dropFacts(ctx, x.Base); err != nil {
+				return err
+			}
+			continue
+		}
+		k.cut = FactsCut{Base: x.Base, Gen: x.Gen, moved: x.Gen > 0}
+		k.moves, k.rows, k.known = int(x.Moves), x.Rows, map[string]factsVersion{}
+		// As if nothing were known of the tables whose changes name their sessions: all since then is looked at.
+		k.state = *now
+		k.state.at = x.At
+		k.state.tables = map[string]factsTable{}
+		for name, t := range now.tables {
+			if name == "analyses" || name == "review_states" {
+				t.block, t.rows = 0, 0
+			}
+			k.state.tables[name] = t
+		}
+	}
+	return nil
+}
+
+func (w *Warehouse) dropOldFacts(ctx context.Context, now time.Time) error {
+	k := &w.facts
+	if k.old == 0 || now.Before(k.oldDrop) {
+		return nil
+	}
+	if err := w.dropFacts(ctx, k.old); err != nil {
+		return err
+	}
+	k.old = 0
+	return nil
+}
+
+func (w *Warehouse) dropFacts(ctx context.Context, base uint64) error {
+	var errs []error
+	for _, table := range []string{"session_facts", "opinion_facts", "fact_moves"} {
+		errs = append(errs, w.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE %s DROP PARTITION %d", table, base)))
+	}
+	return errors.Join(errs...)
+}
+
+// ForgetFacts takes away all copies. It is for whoever deletes sessions for good: the next page makes a copy without them.
+func (w *Warehouse) ForgetFacts(ctx context.Context) error {
+	for _, table := range []string{"session_facts", "opinion_facts", "fact_moves", "fact_bases"} {
+		if err := w.conn.Exec(ctx, "TRUNCATE TABLE IF EXISTS "+table); err != nil {
+			return fmt.Errorf("cannot take away what pages read: %w", err)
+		}
+	}
+	return nil
+}
