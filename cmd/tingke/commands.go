@@ -19,6 +19,7 @@ func (a *app) commands() []*cobra.Command {
 		a.batchCommand(),
 		a.rerunCommand(),
 		a.runsCommand(),
+		a.forgetCommand(),
 		a.rulesCommand(),
 		a.importCommand(),
 		a.sqlCommand(),

@@ -41,7 +41,16 @@ type Config struct {
 	Departments  map[string]string `yaml:"departments"`
 	Listen       ListenConfig      `yaml:"listen"`
 	Access       AccessConfig      `yaml:"access"`
+	Retention    RetentionConfig   `yaml:"retention"`
 	Log          LogConfig         `yaml:"log"`
+}
+
+// RetentionConfig says for how many days rows are kept, 0 for ever.
+type RetentionConfig struct {
+	Sessions    int `yaml:"sessions_days"`
+	Orders      int `yaml:"orders_days"`
+	DeadLetters int `yaml:"dead_letters_days"`
+	Audit       int `yaml:"audit_days"`
 }
 
 // OpinionsConfig says how opinions are founded.
@@ -268,6 +277,9 @@ func (c *Config) Validate() error {
 	bad(c.Access.SessionIdle >= time.Minute && c.Access.SessionLifetime >= c.Access.SessionIdle, "access.session_idle", "must be at least 1m and not above access.session_lifetime")
 	if err := c.Alerts.validate(); err != nil {
 		errs = append(errs, err)
+	}
+	for key, days := range map[string]int{"sessions_days": c.Retention.Sessions, "orders_days": c.Retention.Orders, "dead_letters_days": c.Retention.DeadLetters, "audit_days": c.Retention.Audit} {
+		bad(days >= 0 && days <= 36_500, "retention."+key, "%d is not between 0 (for ever) and 36500", days)
 	}
 	_, ok := logLevels[c.Log.Level]
 	bad(ok, "log.level", "%q is unknown, one of debug, info, warn, error", c.Log.Level)

@@ -6,6 +6,8 @@ import (
 	"os"
 
 	"github.com/spf13/cobra"
+
+	"github.com/tingke/tingke/pipeline/warehouse"
 )
 
 func (a *app) migrateCommand() *cobra.Command {
@@ -21,6 +23,9 @@ func (a *app) migrateCommand() *cobra.Command {
 				return err
 			}
 			defer func() { err = errors.Join(err, s.Close()) }()
+			if err := s.ApplyRetention(c.Context(), warehouse.Retention(a.config.Retention)); err != nil {
+				return err
+			}
 			fmt.Fprintln(a.out, "the schema is up to date")
 			return nil
 		},

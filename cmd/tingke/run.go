@@ -14,6 +14,7 @@ import (
 	"github.com/tingke/tingke/pipeline/failpoint"
 	"github.com/tingke/tingke/pipeline/rerun"
 	"github.com/tingke/tingke/pipeline/stream"
+	"github.com/tingke/tingke/pipeline/warehouse"
 )
 
 func (a *app) runCommand() *cobra.Command {
@@ -73,13 +74,16 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 		return nil, err
 	}
 	store = store.through(live)
+	if err := store.ApplyRetention(ctx, warehouse.Retention(a.config.Retention)); err != nil {
+		return nil, err
+	}
 	alerts, err := a.newAlerts(kafka, store, analyser.InUse, registry)
 	if err != nil {
 		return nil, err
 	}
 	var watcher stream.Watcher
 	if alerts != nil {
-		watcher = alerts
+		watcher = discreet{alerts, live}
 		defer func() {
 			if err != nil {
 				err = errors.Join(err, alerts.close())

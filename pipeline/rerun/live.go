@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"regexp"
 	"slices"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -243,6 +245,37 @@ func (l *Live) hideShown(ctx context.Context, k *known, b *warehouse.Batch) (int
 	return len(b.Analyses) - n, nil
 }
 
+// Forgotten says, by what is known since the last write or Refresh, whether a session may not be stored. The customer may
+// be empty.
+func (l *Live) Forgotten(sessionID, customer string) bool {
+	return l.isForgotten(l.known.Load(), sessionID, customer)
+}
+
+// What a masked message that could not be decoded says of whom it is about.
+var (
+	rawCustomer = regexp.MustCompile(`cu_[0-9a-f]{32}`)
+	rawSession  = regexp.MustCompile(`"session_id"\s*:\s*"((?:[^"\\]|\\.)*)"`)
+)
+
+// isForgottenRaw says whether a dead letter is of a forgotten customer, as far as its text shows.
+func (l *Live) isForgottenRaw(k *known, raw string) bool {
+	for _, c := range rawCustomer.FindAllString(raw, -1) {
+		if k.customers[c] {
+			return true
+		}
+	}
+	for _, m := range rawSession.FindAllStringSubmatch(raw, -1) {
+		id, err := strconv.Unquote(`"` + m[1] + `"`)
+		if err != nil {
+			id = m[1]
+		}
+		if l.isForgotten(k, id, "") {
+			return true
+		}
+	}
+	return false
+}
+
 // isForgotten says whether a session may not be stored.
 func (l *Live) isForgotten(k *known, id, customer string) bool {
 	return customer != "" && k.customers[customer] || len(k.sessions) > 0 && k.sessions[forget.Hash(l.key, id)]
@@ -254,7 +287,7 @@ func (l *Live) dropForgotten(ctx context.Context, k *known, b *warehouse.Batch) 
 	if len(k.customers)+len(k.sessions) == 0 {
 		return nil
 	}
-	before := len(b.States) + len(b.Analyses) + len(b.Orders) + len(b.Ratings)
+	before := len(b.States) + len(b.Analyses) + len(b.Orders) + len(b.Ratings) + len(b.DeadLetters)
 	gone := map[string]bool{}
 	for _, a := range b.Analyses {
 		if l.isForgotten(k, a.SessionID, a.Meta.CustomerID) {
@@ -267,7 +300,8 @@ func (l *Live) dropForgotten(ctx context.Context, k *known, b *warehouse.Batch) 
 	b.Analyses = slices.DeleteFunc(b.Analyses, func(a *schemas.Analysis) bool { return gone[a.SessionID] })
 	b.Orders = slices.DeleteFunc(b.Orders, func(o schemas.Order) bool { return k.customers[o.CustomerID] })
 	b.Ratings = slices.DeleteFunc(b.Ratings, func(r schemas.Rating) bool { return l.isForgotten(k, r.SessionID, "") })
-	if n := before - len(b.States) - len(b.Analyses) - len(b.Orders) - len(b.Ratings); n > 0 {
+	b.DeadLetters = slices.DeleteFunc(b.DeadLetters, func(d warehouse.DeadLetter) bool { return l.isForgottenRaw(k, d.RawMasked) })
+	if n := before - len(b.States) - len(b.Analyses) - len(b.Orders) - len(b.Ratings) - len(b.DeadLetters); n > 0 {
 		l.dropped.Add(int64(n))
 		l.log.Info("messages of forgotten customers were not taken", "rows", n)
 	}
