@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next';
 import { useGet } from '../api/client';
 import { useMe } from '../api/me';
 import { type Filters } from './filters';
-import { addDays } from './format';
+import { addDays, count } from './format';
 
 // Filters whose values are fixed; their words are `name.value` in common.ts, unless another prefix is said.
 const fixed: Record<string, { values: string[]; words?: string; single?: boolean }> = {
@@ -40,18 +40,20 @@ export interface FilterBarProps {
   more?: string[];
   // extra values of filters that the page knows better, such as owners or departments.
   values?: Record<string, string[]>;
+  // counts say beside a value how much there is of it, by field and value; a field that is filtered by already shows none.
+  counts?: Record<string, Map<string, number>>;
   children?: React.ReactNode;
 }
 
 // FilterBar shows the filters of a page over its content. What may be chosen comes from the API.
-export function FilterBar({ filters, set, reset, fields, more = [], values, children }: FilterBarProps) {
+export function FilterBar({ filters, set, reset, fields, more = [], values, counts, children }: FilterBarProps) {
   const { t } = useTranslation();
   const wide = Grid.useBreakpoint().md ?? true;
   const folded = wide ? more : [...fields.filter((f) => f !== 'q'), ...more];
   const shown = wide ? fields : fields.filter((f) => f === 'q');
   const hidden = folded.flatMap((f) => (f === 'period' ? ['from', 'to'] : f === 'score' ? ['score_min', 'score_max'] : [f])).filter((f) => f in filters).length;
   const any = Object.keys(filters).length > 0;
-  const one = (name: string, block = false) => <Field key={name} name={name} filters={filters} set={set} values={values} block={block} />;
+  const one = (name: string, block = false) => <Field key={name} name={name} filters={filters} set={set} values={values} counts={filters[name] === undefined ? counts?.[name] : undefined} block={block} />;
   return (
     <Flex wrap gap={8} align="center" className="filters" role="search">
       {shown.map((f) => one(f))}
@@ -80,7 +82,17 @@ export function FilterBar({ filters, set, reset, fields, more = [], values, chil
   );
 }
 
-function Field({ name, filters, set, values, block }: Pick<FilterBarProps, 'filters' | 'set' | 'values'> & { name: string; block: boolean }) {
+interface FieldProps extends Pick<FilterBarProps, 'filters' | 'set' | 'values'> {
+  name: string;
+  counts?: Map<string, number>;
+}
+
+// counted adds how much there is of each value.
+function counted(options: { value: string; label: string }[], counts?: Map<string, number>) {
+  return counts ? options.map((o) => ({ ...o, label: `${o.label} · ${count(counts.get(o.value === '-' ? '' : o.value) ?? 0)}` })) : options;
+}
+
+function Field({ name, filters, set, values, counts, block }: FieldProps & { block: boolean }) {
   const { t } = useTranslation();
   const width = block ? { width: '100%' } : { minWidth: 132 };
   switch (name) {
@@ -100,7 +112,10 @@ function Field({ name, filters, set, values, block }: Pick<FilterBarProps, 'filt
     default: {
       const f = fixed[name];
       if (f) {
-        const options = f.values.map((v) => ({ value: v, label: t(`${f.words ?? name}.${v}`, { defaultValue: v }) }));
+        const options = counted(
+          f.values.map((v) => ({ value: v, label: t(`${f.words ?? name}.${v}`, { defaultValue: v }) })),
+          counts,
+        );
         return (
           <Select
             aria-label={t(name)}
@@ -116,13 +131,13 @@ function Field({ name, filters, set, values, block }: Pick<FilterBarProps, 'filt
           />
         );
       }
-      return <OfferedField name={name} filters={filters} set={set} values={values} width={width} />;
+      return <OfferedField name={name} filters={filters} set={set} values={values} counts={counts} width={width} />;
     }
   }
 }
 
 // OfferedField takes values that stand in the data: shops, teams, agents and so on.
-function OfferedField({ name, filters, set, values, width }: Pick<FilterBarProps, 'filters' | 'set' | 'values'> & { name: string; width: object }) {
+function OfferedField({ name, filters, set, values, counts, width }: FieldProps & { width: object }) {
   const { t } = useTranslation();
   const offered = useGet('/api/v1/filters', {}, { staleTime: 300_000 });
   const o = offered.data;
@@ -153,7 +168,7 @@ function OfferedField({ name, filters, set, values, width }: Pick<FilterBarProps
       allowClear
       showSearch={{ optionFilterProp: 'label' }}
       loading={offered.isLoading && !own}
-      options={options}
+      options={counted(options, counts)}
       value={filters[name] as string[] | undefined}
       onChange={(v: string[]) => set({ [name]: v })}
       style={width}
