@@ -249,6 +249,9 @@ func (a *app) checkLost(ctx context.Context) (detail string, err error) {
 	}
 	if len(lost) > 0 {
 		l := lost[0]
+		if l.To < l.From {
+			return "", fmt.Errorf("topic %s was deleted and made again; what its partition %d lacks after offset %d of the old one is not known (%d ranges in all)", l.Topic, l.Partition, l.From-1, len(lost))
+		}
 		return "", fmt.Errorf("messages were deleted by Kafka before they were read: %d ranges, the first %s partition %d offsets %d to %d", len(lost), l.Topic, l.Partition, l.From, l.To)
 	}
 	return "no messages lost", nil

@@ -102,6 +102,7 @@ func (c *KafkaConfig) Validate() error {
 // access is a KafkaConfig with its secrets read, as kafka-go wants it.
 type access struct {
 	mechanism sasl.Mechanism
+	password  string
 	tls       *tls.Config
 }
 
@@ -116,6 +117,7 @@ func (c *KafkaConfig) access() (*access, error) {
 			}
 			password = strings.TrimRight(string(b), "\r\n")
 		}
+		a.password = password
 		var err error
 		switch c.SASL.Mechanism {
 		case "plain":

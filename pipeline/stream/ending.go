@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/tingke/tingke/pipeline/assemble"
+	"github.com/tingke/tingke/pipeline/failpoint"
 )
 
 // sweep ends idle sessions that are not in memory: they were put out of it, or their worker is gone.
@@ -23,7 +24,7 @@ func (p *processor) sweep(work context.Context, now time.Time) {
 	if oldest.IsZero() {
 		return
 	}
-	p.endStored(work, finder, oldest.Add(-p.w.o.Idle))
+	p.endStored(work, finder, failpoint.Now().Add(oldest.Sub(now)-p.w.o.Idle)) // the store's clock is another one
 }
 
 // endStored queues the synthetic end of stored open sessions that have rested since before, and says how many.

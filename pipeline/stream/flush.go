@@ -322,23 +322,23 @@ func unanalysed(t *schemas.Transcript) *schemas.Analysis {
 // commit tells Kafka how far everything is in written states. Where the generation is over the offsets are simply not
 // committed: whoever has the partition now reads the messages again and finds them stored.
 func (p *processor) commit() {
-	offsets := map[int]int64{}
+	var offsets []kafka.OffsetCommit
 	for id, part := range p.parts {
 		if part.offsets == nil {
 			continue
 		}
 		if c := part.offsets.committable(); c != part.committed {
-			offsets[id] = c
+			offsets = append(offsets, kafka.OffsetCommit{Partition: id, Offset: c, Metadata: commitNote{part.topicID, max(part.logEnd, c)}.String()})
 		}
 	}
 	if len(offsets) == 0 {
 		return
 	}
-	err := p.gen.CommitOffsets(map[string]map[int]int64{p.w.o.Kafka.Topic: offsets})
+	err := p.w.commitOffsets(p.gen, offsets)
 	switch {
 	case err == nil:
-		for id, c := range offsets {
-			p.parts[id].committed = c
+		for _, c := range offsets {
+			p.parts[c.Partition].committed = c.Offset
 		}
 		p.w.metrics.commits.WithLabelValues("ok").Inc()
 		failpoint.Hit(failpoint.AfterCommit)

@@ -30,8 +30,11 @@ func (p *processor) polled(l poll) {
 // made anew and partitions added.
 func (p *processor) poller(ctx context.Context) {
 	ids := p.partitionIDs()
-	known, gone := max(int(p.w.known.Load()), slices.Max(ids)+1), false
-	before := map[int]int64{}
+	known := max(int(p.w.known.Load()), slices.Max(ids)+1)
+	logs := map[int]*logSeen{}
+	for id, part := range p.parts {
+		logs[id] = &logSeen{topicID: part.topicID, end: part.logEnd, stuck: -1}
+	}
 	for {
 		at := time.Now()
 		// How far the readers are is noted before the log is asked: afterwards it grows, and a reader with it.
@@ -40,15 +43,22 @@ func (p *processor) poller(ctx context.Context) {
 			reached[id] = r.progress.Load()
 		}
 		spans, err := p.w.spans(ctx, ids)
-		n := 0
+		n, topicID := 0, ""
 		if err == nil {
 			n, err = p.w.partitionCount(ctx)
+		}
+		if err == nil {
+			topicID, err = p.w.ids.get(ctx)
 		}
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			gone = gone || errors.Is(err, kafka.UnknownTopicOrPartition)
+			if errors.Is(err, kafka.UnknownTopicOrPartition) {
+				for _, l := range logs {
+					l.gone = true
+				}
+			}
 			p.w.setKafka(err)
 			p.w.o.Log.Warn("cannot see the log", "topic", p.w.o.Kafka.Topic, "error", err)
 		default:
@@ -59,9 +69,8 @@ func (p *processor) poller(ctx context.Context) {
 				return
 			}
 			for id, s := range spans {
-				p.look(id, s, reached[id], gone, before)
+				p.look(id, s, topicID, reached[id], logs[id])
 			}
-			gone = false
 			p.w.countLost(ctx)
 			select {
 			case p.polls <- poll{at, spans}:
@@ -75,26 +84,35 @@ func (p *processor) poller(ctx context.Context) {
 	}
 }
 
+// logSeen is what the poller has seen of the log of a partition.
+type logSeen struct {
+	topicID string
+	end     int64
+	gone    bool  // it was missing since
+	stuck   int64 // where the reader was at the last look, if that is before the log's first offset
+}
+
 // look compares a reader's place, as it was before the log was looked at, with the log.
-func (p *processor) look(id int, s span, next int64, gone bool, before map[int]int64) {
+func (p *processor) look(id int, s span, topicID string, next int64, l *logSeen) {
 	r := p.readers[id]
-	var j jump
+	j := jump{to: s.first}
 	switch {
-	case gone:
+	case topicID != "" && l.topicID != "" && topicID != l.topicID:
+		j.anew = &anew{topicID, l.end, "it has another id"}
+	case l.gone && topicID == "":
 		// It was missing and is there again: whatever it holds now, it is another log. Reading too much does no harm.
-		j = jump{to: s.first, restart: true}
+		j.anew = &anew{topicID, l.end, "it was missing"}
 	case next > s.last:
-		j = jump{to: s.first, restart: true}
-	case next < s.first && before[id] == next && r.fetching.Load():
+		j.anew = &anew{topicID, l.end, "it ends before what was read of it"}
+	case next < s.first && l.stuck == next && r.fetching.Load():
 		// Nothing comes although the reader waits, and what it waits for is deleted.
-		j = jump{to: s.first}
 	default:
-		before[id] = next
+		*l = logSeen{topicID: topicID, end: s.last, stuck: next}
 		return
 	}
-	before[id] = -1
 	select {
 	case r.jump <- j:
-	default: // it has not taken the one before
+		*l = logSeen{topicID: topicID, end: s.last, stuck: -1}
+	default: // it has not taken the one before; the next look comes to the same end
 	}
 }

@@ -52,6 +52,7 @@ type partition struct {
 	endTarget int64 // of EndInput; -1 for none
 	endAt     time.Time
 	logEnd    int64
+	topicID   string // of the log that offsets are of, "" where it has none
 }
 
 // side is what goes into the next write beside sessions.
@@ -135,11 +136,8 @@ func (p *processor) run(genCtx context.Context) {
 func (p *processor) begin(ctx context.Context) bool {
 	ids := p.partitionIDs()
 	for attempt := 0; ; attempt++ {
-		spans, err := p.w.spans(ctx, ids)
+		err := p.beginAll(ctx, ids)
 		if err == nil {
-			for _, part := range p.parts {
-				p.beginPartition(part, spans[part.id])
-			}
 			return true
 		}
 		if ctx.Err() != nil {
@@ -158,19 +156,40 @@ func (p *processor) begin(ctx context.Context) bool {
 	}
 }
 
-func (p *processor) beginPartition(part *partition, s span) {
+func (p *processor) beginAll(ctx context.Context, ids []int) error {
+	topicID, err := p.w.ids.get(ctx)
+	if err != nil {
+		return err
+	}
+	notes, err := p.w.commitNotes(ctx, ids)
+	if err != nil {
+		return err
+	}
+	spans, err := p.w.spans(ctx, ids)
+	if err != nil {
+		return err
+	}
+	for _, part := range p.parts {
+		p.beginPartition(part, spans[part.id], topicID, notes[part.id])
+	}
+	return nil
+}
+
+func (p *processor) beginPartition(part *partition, s span, topicID string, note commitNote) {
 	p.w.setKafka(nil)
+	part.topicID = topicID
 	from := part.committed
 	switch {
 	case from < 0: // nothing committed yet
+		from = s.first
+	case topicID != "" && note.topicID != "" && note.topicID != topicID:
+		p.madeAnew(part, from, s.first, &anew{topicID, note.end, "it has another id than the one that the committed offset is of"})
 		from = s.first
 	case from < s.first:
 		p.lose(&LostRange{Topic: p.w.o.Kafka.Topic, Partition: int32(part.id), From: from, To: s.first - 1, At: time.Now().UTC()})
 		from = s.first
 	case from > s.last:
-		p.w.o.Log.Error("the log ends before the committed offset: the topic was deleted and made again; reading it from the start",
-			"topic", p.w.o.Kafka.Topic, "partition", part.id, "committed", from, "first", s.first, "end", s.last)
-		p.w.metrics.resets.Inc()
+		p.madeAnew(part, from, s.first, &anew{topicID, note.end, "it ends before the committed offset"})
 		from = s.first
 	}
 	part.offsets = newOffsets(from)
@@ -232,11 +251,12 @@ func (p *processor) take(it *item) {
 	part := it.part
 	part.lastItem = now
 	switch {
-	case it.restart:
+	case it.anew != nil:
+		p.madeAnew(part, part.offsets.next, it.offset, it.anew)
 		part.offsets = newOffsets(it.offset)
+		part.topicID = it.anew.topicID
 		part.committed = -1
 		part.target = -1
-		p.w.metrics.resets.Inc()
 		return
 	case it.lost != nil:
 		p.lose(it.lost)
@@ -293,6 +313,15 @@ func (p *processor) lose(l *LostRange) {
 	p.w.mu.Lock()
 	p.w.status.lost++
 	p.w.mu.Unlock()
+}
+
+// madeAnew reports that the log of a partition is another one, which is read from its first offset. What was not read of
+// the one before is lost; where its end is not known the range is empty, and nobody knows what it lacks.
+func (p *processor) madeAnew(part *partition, next, first int64, a *anew) {
+	p.w.o.Log.Error("the topic was deleted and made again; reading it from the start", "topic", p.w.o.Kafka.Topic, "partition", part.id,
+		"why", a.why, "offset", next, "end_of_the_old_one", a.end, "first", first)
+	p.w.metrics.resets.Inc()
+	p.lose(&LostRange{Topic: p.w.o.Kafka.Topic, Partition: int32(part.id), From: next, To: max(next, a.end) - 1, At: time.Now().UTC()})
 }
 
 // tick flushes what is due: closed sessions, open ones that have waited long enough, and idle ones, which end.

@@ -30,8 +30,15 @@ type item struct {
 	rating *Rating
 	bad    *bad
 
-	lost    *LostRange // messages that Kafka deleted before they were read
-	restart bool       // the topic was made anew: all offsets before mean nothing
+	lost *LostRange // messages that Kafka deleted before they were read
+	anew *anew      // all offsets before mean nothing
+}
+
+// anew says that the log is another one than before.
+type anew struct {
+	topicID string // of the topic as it is now, "" where it has none
+	end     int64  // of the log before, as far as it was seen
+	why     string
 }
 
 // span is the range of offsets that a partition of the log has: from first to last-1.
@@ -67,8 +74,8 @@ const (
 
 // jump tells a reader to go on somewhere else.
 type jump struct {
-	to      int64
-	restart bool
+	to   int64
+	anew *anew // nil where messages of the same log are gone
 }
 
 // fetchBytes is what one fetch asks for. A larger message comes all the same, alone.
@@ -222,6 +229,9 @@ func (r *reader) lose(ctx context.Context, to int64) error {
 	return nil
 }
 
+// errBeyondEnd: the poller, which knows whether the topic is still the same one, tells where to go on.
+var errBeyondEnd = errors.New("the log ends before what was read of it")
+
 // resolve finds out why the broker does not have the offset wanted.
 func (r *reader) resolve(ctx context.Context) error {
 	s, err := r.w.span(ctx, r.part.id)
@@ -231,18 +241,16 @@ func (r *reader) resolve(ctx context.Context) error {
 	case r.next < s.first:
 		return r.lose(ctx, s.first)
 	case r.next > s.last:
-		return r.goTo(ctx, jump{to: s.first, restart: true})
+		return errBeyondEnd
 	}
 	return nil
 }
 
 func (r *reader) goTo(ctx context.Context, j jump) error {
-	if !j.restart {
+	if j.anew == nil {
 		return r.lose(ctx, j.to)
 	}
-	r.w.o.Log.Error("the log ends before what was read of it: the topic was deleted and made again; reading it from the start",
-		"topic", r.w.o.Kafka.Topic, "partition", r.part.id, "offset", r.next, "first", j.to)
-	if !r.send(ctx, item{part: r.part, offset: j.to, restart: true}) {
+	if !r.send(ctx, item{part: r.part, offset: j.to, anew: j.anew}) {
 		return ctx.Err()
 	}
 	r.setNext(j.to)

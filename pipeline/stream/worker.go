@@ -7,6 +7,7 @@ import (
 	"io"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,8 +40,8 @@ type Options struct {
 
 	StopTimeout    time.Duration // 10 s: how long a last flush may take when a generation ends
 	SessionTimeout time.Duration // 30 s: Kafka takes the partitions from a worker that is silent for so long
-	PollEvery      time.Duration // 5 s: how often the ends of the log are looked at
-	RejoinDelay    time.Duration // 5 s: pause before joining the group again after leaving it or failing
+	PollEvery      time.Duration // a sixth of SessionTimeout: how often the ends of the log are looked at
+	RejoinDelay    time.Duration // a sixth of SessionTimeout: pause before joining the group again after leaving it or failing
 
 	// Log is slog.Default where nil.
 	Log *slog.Logger
@@ -58,8 +59,8 @@ func (o *Options) setDefaults() {
 	defaultTo(&o.DeadLetterStop, 0.5)
 	defaultTo(&o.StopTimeout, 10*time.Second)
 	defaultTo(&o.SessionTimeout, 30*time.Second)
-	defaultTo(&o.PollEvery, 5*time.Second)
-	defaultTo(&o.RejoinDelay, 5*time.Second)
+	defaultTo(&o.PollEvery, o.SessionTimeout/6)
+	defaultTo(&o.RejoinDelay, o.SessionTimeout/6)
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
@@ -123,6 +124,7 @@ type Worker struct {
 	o       Options
 	access  *access
 	client  *kafka.Client
+	ids     *topicIDs
 	metrics *metrics
 	dead    *deadLetters
 	started atomic.Bool
@@ -168,6 +170,9 @@ func New(o Options) (*Worker, error) {
 		client: &kafka.Client{Addr: kafka.TCP(o.Kafka.Brokers...), Timeout: 10 * time.Second, Transport: transport},
 	}
 	w.dead = newDeadLetters(w)
+	if w.ids, err = newTopicIDs(&o.Kafka, a); err != nil {
+		return nil, err
+	}
 	return w, nil
 }
 
@@ -180,6 +185,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	}
 	defer w.client.Transport.(*kafka.Transport).CloseIdleConnections()
 	defer w.dead.close()
+	defer w.ids.close()
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	for {
@@ -317,6 +323,7 @@ func (w *Worker) member(ctx context.Context, stop context.CancelCauseFunc) error
 		for _, a := range assigned {
 			ids = append(ids, a.ID)
 		}
+		slices.Sort(ids)
 		w.o.Log.Info("generation", "group", w.o.Kafka.Group, "generation", gen.ID, "member", gen.MemberID, "partitions", ids)
 		w.setJoined(true, gen.ID, ids)
 		gen.Start(func(genCtx context.Context) {

@@ -31,7 +31,9 @@ const chunksOf = 24
 type corpus struct {
 	name   string
 	stream string // settings of the stream section without which an undisturbed run could not take it
-	chunks [][]stream.Record
+	// prepare does what the deployment needs before the worker starts; nil for nothing.
+	prepare func(t *testing.T, d *deployment)
+	chunks  [][]stream.Record
 	// What the messages say, computed without any stream: sessions with their number of turns, orders, ratings, and the
 	// sums of the bad ones.
 	states  map[string]*assemble.State
@@ -175,6 +177,9 @@ var mixedOnce = sync.OnceValues(func() (*corpus, error) {
 			}
 		case len(m.Session.Turns) > 0 && m.Session.Revision == 0:
 			s := *m.Session
+			if s.StartedAt.IsZero() { // a rerun is over a period, which all are in
+				s.StartedAt = time.Date(2026, 11, 1, 8, 0, 0, 0, time.UTC)
+			}
 			whole := s
 			whole.SessionID += "-whole"
 			for k := range whole.Turns {

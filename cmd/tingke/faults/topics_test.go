@@ -217,6 +217,7 @@ func TestTopicMadeAnew(t *testing.T) {
 			if name != "away" { // Kafka forgets the commits together with the topic: a worker that starts has nothing to notice
 				w.waitFor(t, "the topic was deleted and made again")
 				w.unready(t, "deleted before they were read")
+				eventually(t, patience, "all four partitions are reported", func() bool { return len(d.lostRanges(t)) >= partitions })
 				d.command(t, "doctor", "--acknowledge-lost", "the fault suite")
 				w.becomesReady(t)
 			}

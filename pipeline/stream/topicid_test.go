@@ -1,0 +1,84 @@
+package stream
+
+import (
+	"testing"
+	"time"
+
+	"github.com/segmentio/kafka-go"
+)
+
+func TestCommitNote(t *testing.T) {
+	f := func(in string, want commitNote) {
+		t.Helper()
+		if got := parseCommitNote(in); got != want {
+			t.Errorf("parseCommitNote(%q) = %+v, want %+v", in, got, want)
+		}
+	}
+	f("", commitNote{})
+	f("topic=0af1 end=17", commitNote{"0af1", 17})
+	f("topic=0af1 end=x", commitNote{})
+	f("somebody else's", commitNote{})
+	f(commitNote{"ff00", 3}.String(), commitNote{"ff00", 3})
+	if s := (commitNote{end: 3}).String(); s != "" {
+		t.Errorf("without an id the note is %q", s)
+	}
+}
+
+// TestTopicMadeAnewIsLonger: a topic made anew that is longer than the old one was is known by its id, under a live worker
+// and by the note beside the offset that a worker committed which had not noticed.
+func TestTopicMadeAnewIsLonger(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, 1)
+	store := newMemStore()
+	o := testOptions(t, b, store)
+	o.PollEvery = time.Second // the new topic is full before the first look at it
+	w := start(t, o)
+	lines := []string{turnLine("a", 1), turnLine("a", 2), turnLine("a", 3)}
+	send(t, b, lines...)
+	w.endInput(t)
+	b.delete(t)
+	b.create(t, 1)
+	var then []string
+	for i := range 9 {
+		then = append(then, turnLine("b", i+1))
+	}
+	send(t, b, then...)
+	lines = append(lines, then...)
+	eventually(t, "it is noticed and reported", func() bool { return w.Ready() != nil && w.Counts().LostRanges == 1 })
+	w.AcknowledgeLostRanges()
+	w.endInput(t)
+	w.stop(t)
+	compare(t, store, lines)
+
+	// A worker that had not noticed has committed into the new topic.
+	stale := func(note string) {
+		t.Helper()
+		resp, err := client(b).OffsetCommit(testContext(t, 10*time.Second), &kafka.OffsetCommitRequest{GroupID: b.topic, GenerationID: -1,
+			Topics: map[string][]kafka.OffsetCommit{b.topic: {{Partition: 0, Offset: 4, Metadata: note}}}})
+		if err != nil || resp.Topics[b.topic][0].Error != nil {
+			t.Fatal(err, resp)
+		}
+	}
+	read := func(messages int64, lost []LostRange) {
+		t.Helper()
+		store := newMemStore()
+		o.Store = store
+		w := start(t, o)
+		c := w.endInput(t)
+		w.stop(t)
+		if c.Messages != messages || len(store.lost) != len(lost) {
+			t.Fatalf("%d messages are read, want %d; lost %+v", c.Messages, messages, store.lost)
+		}
+		for i, l := range lost {
+			if got := store.lost[i]; got.From != l.From || got.To != l.To {
+				t.Errorf("lost %+v, want %+v", got, l)
+			}
+		}
+	}
+	stale("topic=00112233445566778899aabbccddeeff end=7")
+	read(9, []LostRange{{From: 4, To: 6}})
+	stale("topic=00112233445566778899aabbccddeeff end=4")
+	read(9, []LostRange{{From: 4, To: 3}}) // nobody knows what it lacks
+	stale("")
+	read(5, nil)
+}
