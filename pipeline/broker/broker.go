@@ -28,6 +28,7 @@ const (
 	TopicTranscripts = "tingke.transcripts"
 	TopicDead        = "tingke.transcripts.dead"
 	TopicAlerts      = "tingke.alerts"
+	TopicReruns      = "tingke.reruns"
 )
 
 // DefaultPartitions is the number of partitions of the transcripts topic.
@@ -200,6 +201,7 @@ func ensureTopics(ctx context.Context, addr string, partitions int) error {
 		{Topic: TopicTranscripts, NumPartitions: partitions, ReplicationFactor: 1},
 		{Topic: TopicDead, NumPartitions: 1, ReplicationFactor: 1},
 		{Topic: TopicAlerts, NumPartitions: 1, ReplicationFactor: 1},
+		{Topic: TopicReruns, NumPartitions: partitions, ReplicationFactor: 1},
 	}
 	resp, err := client.CreateTopics(ctx, &kafka.CreateTopicsRequest{Topics: topics})
 	if err != nil {
