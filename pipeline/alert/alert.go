@@ -154,7 +154,13 @@ type Manager struct {
 	inflight map[string]bool
 	stopped  atomic.Bool
 	lanes    []*lane
+
+	pointing sync.Mutex
+	wanted   []string // sessions of alerts that people were told of, for Wanted
 }
+
+// maxWanted bounds the sessions that wait to be asked for by Wanted; the others are written as late as any.
+const maxWanted = 10_000
 
 // chosen are the rules that alert, of one analyser.
 type chosen struct {

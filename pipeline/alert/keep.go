@@ -305,6 +305,13 @@ func (m *Manager) keep(ctx context.Context, list []candidate, ended []closed) (e
 	if err := m.compare(ctx, ended, now, &used); err != nil {
 		return err
 	}
+	m.pointing.Lock()
+	for i := range send {
+		if len(m.wanted) < maxWanted && send[i].SessionID != "" {
+			m.wanted = append(m.wanted, send[i].SessionID)
+		}
+	}
+	m.pointing.Unlock()
 	for i := range send {
 		m.send(&send[i])
 	}

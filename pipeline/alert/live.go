@@ -53,6 +53,15 @@ func (m *Manager) Reset() {
 	m.push(event{kind: wakeUp})
 }
 
+// Wanted implements stream.Watcher: whoever is told of an alert opens its session.
+func (m *Manager) Wanted() []string {
+	m.pointing.Lock()
+	defer m.pointing.Unlock()
+	out := m.wanted
+	m.wanted = nil
+	return out
+}
+
 // push never waits: where the queue is full the session is not followed further, and what is to be said of it is said
 // when it is written.
 func (m *Manager) push(e event) {

@@ -36,7 +36,12 @@ type processor struct {
 	splitSaid time.Time
 	ending    []*endRequest
 	target    chan poll // the ends of the log at the time of the first of ending
+	// wanted are sessions that the watcher wants and that are not in the table, since when: it hears of a message first.
+	wanted map[string]time.Time
 }
+
+// wantedFor is how long a wanted session is waited for.
+const wantedFor = time.Minute
 
 // partition is what the processor knows of a partition.
 type partition struct {
@@ -79,7 +84,7 @@ func newProcessor(w *Worker, gen *kafka.Generation, assigned []kafka.PartitionAs
 		w: w, gen: gen, leave: leave, stop: stop,
 		parts: map[int]*partition{}, readers: map[int]*reader{},
 		items: make(chan item, queueItems), polls: make(chan poll), tokens: semaphore.NewWeighted(queueBytes),
-		table: newTable(w.o.Watcher.Dropped), swept: time.Now(),
+		table: newTable(w.o.Watcher.Dropped), swept: time.Now(), wanted: map[string]time.Time{},
 	}
 	for _, a := range assigned {
 		part := &partition{id: a.ID, committed: a.Offset, target: -1, endTarget: -1, lastItem: time.Now()}
@@ -331,6 +336,7 @@ func (p *processor) tick(work context.Context, now time.Time) {
 			part.passed, part.target = part.targetAt, -1
 		}
 	}
+	p.want(now)
 	for e := p.table.order.Front(); e != nil; e = e.Next() {
 		s := e.Value.(*entry)
 		switch {
@@ -338,7 +344,7 @@ func (p *processor) tick(work context.Context, now time.Time) {
 		case s.part != nil && s.part.passed.Sub(s.touched) >= p.w.o.Idle:
 			s.end = true
 			p.table.queue(s)
-		case len(s.refs) > 0 && now.Sub(s.since) >= p.w.o.EarlyWrite:
+		case len(s.refs) > 0 && (s.wanted || now.Sub(s.since) >= p.w.o.EarlyWrite):
 			p.table.queue(s)
 		}
 	}
@@ -346,6 +352,22 @@ func (p *processor) tick(work context.Context, now time.Time) {
 	p.join(work, p.table.takeFresh())
 	p.flush(work, p.table.takeReady())
 	p.settle()
+}
+
+// want marks the sessions that the watcher wants.
+func (p *processor) want(now time.Time) {
+	for _, id := range p.w.o.Watcher.Wanted() {
+		p.wanted[id] = now
+	}
+	for id, since := range p.wanted {
+		s := p.table.sessions[id]
+		if s != nil {
+			s.wanted = true
+		}
+		if s != nil || now.Sub(since) > wantedFor {
+			delete(p.wanted, id)
+		}
+	}
 }
 
 // settle brings counts and gauges up to date.

@@ -245,6 +245,45 @@ func TestEarlyWriteMovesTheOffset(t *testing.T) {
 	compare(t, store, []string{turnLine("s", 1), turnLine("s", 2), turnLine("s", 3), `{"type":"end","session_id":"s"}`})
 }
 
+// wanting is a watcher that wants what it is given.
+type wanting struct {
+	noWatcher
+	ids chan string
+}
+
+func (w *wanting) Wanted() []string {
+	select {
+	case id := <-w.ids:
+		return []string{id}
+	default:
+		return nil
+	}
+}
+
+func TestWantedSessionsAreWrittenAtOnce(t *testing.T) {
+	t.Parallel()
+	b := startBroker(t, 1)
+	store := newMemStore()
+	o := testOptions(t, b, store)
+	o.EarlyWrite = time.Hour
+	watcher := &wanting{ids: make(chan string, 1)}
+	o.Watcher = watcher
+	w := start(t, o)
+	watcher.ids <- "s" // before its first message is read
+	send(t, b, turnLine("other", 1), turnLine("s", 1))
+	eventually(t, "the wanted session is written", func() bool { return store.sessions()["s"] != nil })
+	send(t, b, turnLine("s", 2))
+	eventually(t, "so is what comes later", func() bool { s := store.sessions()["s"]; return len(s.Turns) == 2 && !s.Closed() })
+	if s := store.sessions()["other"]; s != nil {
+		t.Errorf("a session that nobody wants is written after %d turns", len(s.Turns))
+	}
+	ends := []string{`{"type":"end","session_id":"s"}`, `{"type":"end","session_id":"other"}`}
+	send(t, b, ends...)
+	eventually(t, "both end", func() bool { s := store.sessions(); return s["s"].Closed() && s["other"] != nil && s["other"].Closed() })
+	w.stop(t)
+	compare(t, store, append(ends, turnLine("s", 1), turnLine("s", 2), turnLine("other", 1)))
+}
+
 func TestIdleSessionsEnd(t *testing.T) {
 	t.Parallel()
 	b := startBroker(t, 2)

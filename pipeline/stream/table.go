@@ -25,6 +25,7 @@ type entry struct {
 	joined  bool              // what is stored of it was looked at
 	queued  bool              // in table.ready
 	end     bool              // is to get a synthetic end
+	wanted  bool              // somebody looks at it: it does not wait for the early write
 	bytes   int
 	place   *list.Element
 }

@@ -20,6 +20,9 @@ type Watcher interface {
 	Dropped(sessionID string)
 	// Reset says that all sessions have: others have the partitions now, or had them until now.
 	Reset()
+	// Wanted gives the sessions that people were pointed to since it was last asked, such as by an alert. While they go on
+	// they are written with every flush that has something new of them, so that whoever comes sees what is said.
+	Wanted() []string
 }
 
 // Watched is an analysed session about to be written.
@@ -36,3 +39,4 @@ func (noWatcher) Arrived(*assemble.State)                   {}
 func (noWatcher) Analysed(context.Context, []Watched) error { return nil }
 func (noWatcher) Dropped(string)                            {}
 func (noWatcher) Reset()                                    {}
+func (noWatcher) Wanted() []string                          { return nil }
