@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"flag"
-	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
@@ -13,82 +12,19 @@ import (
 	"os"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/pipeline/warehouse"
-	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-var (
-	shanghai  = time.FixedZone("Asia/Shanghai", 8*3600)
-	engineDir string
-	databases atomic.Int64
-	opened    []*warehouse.Warehouse // of all tests, which do not run side by side
-)
+var shanghai = time.FixedZone("Asia/Shanghai", 8*3600)
 
-// TestMain holds one engine for all tests; each gets a database of its own.
-func TestMain(m *testing.M) {
-	flag.Parse()
-	os.Exit(func() int {
-		if _, err := engine.FindLibrary(); err != nil {
-			return m.Run()
-		}
-		dir, err := os.MkdirTemp("", "tingke-api")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		h, err := engine.Acquire(context.Background(), dir, engine.Options{})
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer h.Close()
-		engineDir = dir
-		code := m.Run()
-		for _, w := range opened {
-			if err := w.Close(); err != nil {
-				fmt.Fprintln(os.Stderr, err)
-				code = 1
-			}
-		}
-		return code
-	}())
-}
-
-// openWarehouse gives an empty, migrated warehouse.
-func openWarehouse(t testing.TB) *warehouse.Warehouse {
-	t.Helper()
-	if engineDir == "" {
-		t.Skip("SKIPPED, nothing of the API is tested: the embedded engine is not installed (make deps)")
-	}
-	ctx := context.Background()
-	quiet := slog.New(slog.DiscardHandler)
-	admin, err := warehouse.Open(ctx, warehouse.Config{Dir: engineDir, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer admin.Close()
-	name := fmt.Sprintf("api_%d", databases.Add(1))
-	if err := admin.Conn().Exec(ctx, "CREATE DATABASE "+name); err != nil {
-		t.Fatal(err)
-	}
-	w, err := warehouse.Open(ctx, warehouse.Config{Dir: engineDir, Database: name, Logger: quiet})
-	if err != nil {
-		t.Fatal(err)
-	}
-	opened = append(opened, w)
-	if err := w.Migrate(ctx); err != nil {
-		t.Fatal(err)
-	}
-	return w
-}
+func TestMain(m *testing.M) { os.Exit(warehousetest.Main(m)) }
 
 // now is the clock of the tests: the evening of the second day of the world.
 var now = time.Date(2026, 3, 3, 20, 0, 0, 0, shanghai)
@@ -104,7 +40,14 @@ type fixture struct {
 
 func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	f := &fixture{w: openWarehouse(t)}
+	f := fixtureOn(t, warehousetest.Open(t))
+	t.Cleanup(f.settle)
+	return f
+}
+
+func fixtureOn(t testing.TB, w *warehouse.Warehouse) *fixture {
+	t.Helper()
+	f := &fixture{w: w}
 	fill(t, f.w)
 	f.api = newAPI(t, f.w, &f.log)
 	return f
@@ -121,7 +64,7 @@ var (
 // readFixture gives the fixture that all tests share which only read.
 func readFixture(t testing.TB) *fixture {
 	t.Helper()
-	readOnce.Do(func() { readOnly = newFixture(t) })
+	readOnce.Do(func() { readOnly = fixtureOn(t, warehousetest.Shared(t)) })
 	if readOnly == nil {
 		t.Skip("SKIPPED: there is no world to read")
 	}

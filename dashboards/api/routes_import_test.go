@@ -19,6 +19,7 @@ import (
 	"github.com/tingke/tingke/pipeline/stream"
 	"github.com/tingke/tingke/pipeline/upload"
 	"github.com/tingke/tingke/pipeline/warehouse"
+	"github.com/tingke/tingke/pipeline/warehouse/engine/enginetest"
 )
 
 // importStore is the warehouse as imports write it.
@@ -53,11 +54,7 @@ func (s importStore) Write(ctx context.Context, b stream.Batch) error {
 func newUploads(t testing.TB, w *warehouse.Warehouse, e *engines) *upload.Service {
 	t.Helper()
 	key := []byte("key of the test, long enough for it")
-	// Not t.TempDir: fixtures live longer than the test that made them. TestMain removes engineDir.
-	dir, err := os.MkdirTemp(engineDir, "uploads")
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := enginetest.Folder(t) // a fixture may live longer than the test that made it
 	testDirs = append(testDirs, dir)
 	s, err := upload.New(upload.Options{Dir: dir, Store: importStore{w}, Hasher: assemble.NewHasher(key), Mask: mask.New(key, mask.Options{}),
 		Analyser: func() stream.Analyser { return e.analyser }, Location: shanghai, Limits: upload.Limits{FileBytes: 1 << 20, Unpacked: 8 << 20, Uploads: 200}})

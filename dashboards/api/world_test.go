@@ -17,6 +17,7 @@ import (
 	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/warehouse"
+	"github.com/tingke/tingke/pipeline/warehouse/engine/enginetest"
 	"github.com/tingke/tingke/rules"
 	"github.com/tingke/tingke/schemas"
 )
@@ -137,10 +138,7 @@ func newEngines(t testing.TB, w *warehouse.Warehouse) *engines {
 	}
 	e := &engines{ruleOptions: rules.Options{Normalise: func(s string) string { return textnorm.Normalise(s).Text }}}
 	compile := func(s ...rules.Source) (*rules.Set, error) { return rules.LoadWith(e.ruleOptions, s...) }
-	dir, err := os.MkdirTemp(engineDir, "rules") // fixtures live longer than the test that made them
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := enginetest.Folder(t) // a fixture may live longer than the test that made it
 	path := dir + "/test.yaml"
 	if err := os.WriteFile(path, []byte(testPack), 0o600); err != nil {
 		t.Fatal(err)

@@ -3,44 +3,19 @@ package export
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/tingke/tingke/pipeline/warehouse"
-	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/pipeline/warehouse/warehousetest"
 	"github.com/tingke/tingke/schemas"
 )
 
-var (
-	shanghai  = time.FixedZone("CST", 8*3600)
-	engineDir string
-)
+var shanghai = time.FixedZone("CST", 8*3600)
 
-// TestMain holds one engine for all tests.
-func TestMain(m *testing.M) {
-	os.Exit(func() int {
-		if _, err := engine.FindLibrary(); err != nil {
-			return m.Run()
-		}
-		dir, err := os.MkdirTemp("", "tingke-export")
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer os.RemoveAll(dir)
-		h, err := engine.Acquire(context.Background(), dir, engine.Options{})
-		if err != nil {
-			fmt.Fprintln(os.Stderr, err)
-			return 1
-		}
-		defer h.Close()
-		engineDir = dir
-		return m.Run()
-	}())
-}
+func TestMain(m *testing.M) { os.Exit(warehousetest.Main(m)) }
 
 // hostile are texts that must neither become formulas nor break a file.
 var hostile = []string{"=1+1", "=cmd|' /C calc'!A0", "+86 138", "-2+3", "@SUM(A1)", "\t=1", "\r=1", "＝1＋1", `"quoted", with comma`, "line\nbreak", "'=1",
@@ -79,16 +54,28 @@ func session(i int, at time.Time) *schemas.Analysis {
 // sessions in the test warehouse, two a day from 2026-11-01 on.
 const sessions = 40
 
-// worldOnce is the warehouse that most tests read.
-var worldOnce = sync.OnceValues(func() (*warehouse.Warehouse, error) {
-	ctx := context.Background()
-	w, err := warehouse.Open(ctx, warehouse.Config{Dir: engineDir, Logger: slog.New(slog.DiscardHandler)})
-	if err != nil {
-		return nil, err
+// shared is the warehouse that most tests read.
+var shared struct {
+	sync.Once
+	w *warehouse.Warehouse
+}
+
+func world(t testing.TB) *warehouse.Warehouse {
+	t.Helper()
+	shared.Do(func() {
+		w := warehousetest.Shared(t)
+		if err := fill(context.Background(), w); err != nil {
+			t.Fatal(err)
+		}
+		shared.w = w
+	})
+	if shared.w == nil {
+		t.Skip("SKIPPED: there is no world to export")
 	}
-	if err := w.Migrate(ctx); err != nil {
-		return nil, err
-	}
+	return shared.w
+}
+
+func fill(ctx context.Context, w *warehouse.Warehouse) error {
 	var b warehouse.Batch
 	for i := range sessions {
 		b.Analyses = append(b.Analyses, session(i, time.Date(2026, 11, 1+i/2, 9+i%2, 0, 0, 0, shanghai)))
@@ -97,7 +84,7 @@ var worldOnce = sync.OnceValues(func() (*warehouse.Warehouse, error) {
 	amount, refund := "1249.5", "49.25"
 	b.Orders = []schemas.Order{{OrderID: "o1", Shop: "花漾", Status: "paid", UpdatedAt: paid, CustomerID: "c0", AgentID: "a0", CreatedAt: paid, PaidAt: paid, Amount: amount, RefundAmount: refund}}
 	if err := w.Write(ctx, b); err != nil {
-		return nil, err
+		return err
 	}
 	events := []warehouse.OpinionEvent{
 		{Action: "found", Epoch: 1, OpinionID: "00000000000000aa", Title: "=为什么态度差", Aspect: "service", Kind: "complaint", Polarity: "negative", Department: "客服部", Members: []string{"态度差"}},
@@ -105,19 +92,7 @@ var worldOnce = sync.OnceValues(func() (*warehouse.Warehouse, error) {
 	}
 	fixed := time.Date(2026, 11, 10, 0, 0, 0, 0, time.UTC)
 	events = append(events, warehouse.OpinionEvent{Action: "status", Epoch: 1, OpinionID: "00000000000000bb", Status: "fixed", FixedOn: &fixed, Owner: "小李"})
-	return w, w.AppendOpinionEvents(ctx, events)
-})
-
-func world(t testing.TB) *warehouse.Warehouse {
-	t.Helper()
-	if engineDir == "" {
-		t.Skip("SKIPPED, no export is tested: the embedded engine is not installed (make deps)")
-	}
-	w, err := worldOnce()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w
+	return w.AppendOpinionEvents(ctx, events)
 }
 
 func exporter(t testing.TB) *Exporter {
