@@ -87,6 +87,7 @@ var roleTable = []struct {
 	{"GET /reviews/reviewers", "/reviews/reviewers", "", "admin supervisor"},
 	{"GET /reviews/queue", "/reviews/queue", "", "admin supervisor"},
 	{"GET /reviews/appeals", "/reviews/appeals", "", "admin supervisor agent"},
+	{"GET /reviews/appealable", "/reviews/appealable", "", "agent"},
 	{"POST /sessions/{session_id}/hits/{hit_id}/case", "/sessions/one-2/hits/" + banHit + "/case", "{}", "admin supervisor"}, // nobody has dismissed it
 	{"GET /reviews/precision", "/reviews/precision?from=2026-03-01", "", allStaff},
 	// routes_export.go

@@ -48,6 +48,10 @@ func (a *API) reviewRoutes() []Route {
 			Paged: true, Response: Page[AppealRow]{}, Handle: a.appeals,
 		},
 		{
+			Method: http.MethodGet, Path: "/reviews/appealable", Roles: []access.Role{access.Agent}, Summary: "The caller's own hits that may be appealed against now, newest first, at most 200",
+			Response: Appealables{}, Handle: a.appealable,
+		},
+		{
 			Method: http.MethodPost, Path: "/sessions/{session_id}/hits/{hit_id}/case", Roles: deciders, Summary: "Make a dismissed hit into a test of its rule, and put the pack with it into use where publish is said",
 			Body: MakeCase{}, Response: RuleCase{}, Handle: a.makeCase, Timeout: time.Minute,
 		},
@@ -220,6 +224,25 @@ type AppealRow struct {
 	JudgedAt  *time.Time `ch:"judged_at" json:"judged_at"`
 	Judgement string     `ch:"judgement" json:"judgement" doc:"what the judge says"`
 	Allowed   []string   `json:"allowed" doc:"what the caller may do now; empty for who decided on the hit before"`
+}
+
+// Appealables lists hits that may be appealed against.
+type Appealables struct {
+	Items []Appealable `json:"items"`
+}
+
+// Appealable is a hit that its agent may appeal against.
+type Appealable struct {
+	SessionID string     `ch:"session_id" json:"session_id"`
+	HitID     string     `ch:"hit_id" json:"hit_id"`
+	RuleID    string     `ch:"rule_id" json:"rule_id"`
+	Severity  string     `ch:"severity" json:"severity"`
+	Points    float64    `ch:"points" json:"points"`
+	Day       Day        `ch:"day" json:"day" doc:"of the session"`
+	Found     string     `ch:"reason" json:"found" doc:"why the rule hit"`
+	State     string     `ch:"state" json:"state" enum:"undecided,confirmed,upheld"`
+	Until     *time.Time `json:"appeal_until" doc:"null for ever"`
+	LastEvent string     `json:"last_event" doc:"send it as seen with the appeal"`
 }
 
 // MakeCase asks for a test of a wrong hit.
@@ -512,6 +535,47 @@ func (a *API) appeals(r *Request) (any, error) {
 		}
 	}
 	return page, nil
+}
+
+// undecidedFor bounds how old a session is whose undecided hits are looked at for appeals, in days: more than any time to
+// appeal, which runs from the session's end, so that nobody's whole past is read.
+const undecidedFor = 60
+
+func (a *API) appealable(r *Request) (any, error) {
+	s, err := a.reviews()
+	if err != nil {
+		return nil, err
+	}
+	scope, p := r.Scope.Where("team", "[agent_id]")
+	var rows []Appealable
+	if err := a.Warehouse.Conn().Select(r.Context(), &rows, `SELECT session_id, hit_id, rule_id, severity, points, day, reason, state FROM hits
+		WHERE closed AND agent_id = {own:String} AND NOT final AND `+scope+` AND severity != 'info'
+			AND (state IN ('confirmed', 'upheld') AND ifNull(appeal_until >= {now:DateTime64(3, 'UTC')}, true) OR state = 'undecided' AND (day IS NULL OR day >= {since:Date}))
+		ORDER BY day DESC, session_id, hit_id LIMIT 500`,
+		params(p, []any{named("own", r.Who.AgentID), named("now", a.Now().UTC().Format("2006-01-02 15:04:05.000")), named("since", a.Now().In(a.Timezone).AddDate(0, 0, -undecidedFor).Format(time.DateOnly))})...); err != nil {
+		return nil, err
+	}
+	var ids []string
+	for _, x := range rows {
+		ids = append(ids, x.SessionID)
+	}
+	sessions, err := s.LoadMany(r.Context(), r.Who, slices.Compact(ids))
+	if err != nil {
+		return nil, err
+	}
+	out := &Appealables{}
+	for _, x := range rows {
+		session := sessions[x.SessionID]
+		if session == nil || len(out.Items) == 200 || !slices.Contains(s.Allowed(r.Who, session, x.HitID), review.Appeal) {
+			continue
+		}
+		x.LastEvent = session.Last
+		if until, ok := s.AppealUntil(session, x.HitID); ok {
+			x.Until = moment(until)
+		}
+		out.Items = append(out.Items, x)
+	}
+	return out, nil
 }
 
 func (a *API) precision(r *Request) (any, error) {

@@ -88,7 +88,19 @@ func TestReviewJourney(t *testing.T) {
 	if got := state(get[Review](t, f.api, "agent", path)); got != "undecided final false conflict false allowed appeal" {
 		t.Errorf("at first: %s", got)
 	}
+	appealable := func(want string) {
+		t.Helper()
+		var got []string
+		for _, x := range get[Appealables](t, f.api, "agent", Prefix+"/reviews/appealable").Items {
+			got = append(got, fmt.Sprint(x.SessionID, " ", x.RuleID, " ", x.State, " ", x.Until != nil, " ", x.LastEvent == seen))
+		}
+		if text := strings.Join(got, "; "); text != want {
+			t.Errorf("the agent may appeal against %q, want %q", text, want)
+		}
+	}
+	appealable("one-2 ban undecided true true")
 	act("team-one", `{"action": "confirm", "hit_id": "HIT-one-2", "note": "确实"}`, "confirmed final false conflict false allowed dismiss")
+	appealable("one-2 ban confirmed true true")
 	refused("team-one", path, `{"action": "confirm", "hit_id": "HIT-one-2", "seen": "`+seen+`"}`, 409, "not_allowed", "")
 	refused("agent", path, `{"action": "appeal", "hit_id": "HIT-one-2"}`, 400, "bad_value", "note")
 	refused("agent", path, `{"action": "dismiss", "hit_id": "HIT-one-2"}`, 403, "forbidden", "")
@@ -100,6 +112,7 @@ func TestReviewJourney(t *testing.T) {
 	refused("team-one", path, `{"action": "erase"}`, 400, "bad_value", "action")
 	refused("team-one", path, `{"action": "note", "note": "x", "seen": "zzz"}`, 400, "bad_value", "seen")
 	act("agent", `{"action": "appeal", "hit_id": "HIT-one-2", "note": "客户13812345678 <b>先骂人</b>", "seen": "SEEN"}`, "appealed final false conflict false allowed ")
+	appealable("")
 	if a := appeals("agent", ""); len(a) != 1 || a[0].Reason != "客户[电话x] <b>先骂人</b>" || len(a[0].Allowed) != 0 || a[0].JudgedAt != nil {
 		t.Errorf("the agent sees %+v", a)
 	}

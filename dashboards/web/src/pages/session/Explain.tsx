@@ -81,8 +81,8 @@ function StepView({ step, depth, onTurn }: { step: Step; depth: number; onTurn?:
   const { t } = useTranslation('session');
   const say = useSay();
   const kids = step.steps ?? [];
-  // Of a condition that holds, the parts that hold are the reason; the rest folds away, as all below the second level.
-  const shown = depth >= 2 ? [] : step.truth === 'yes' ? kids.filter((k) => k.truth === 'yes') : kids;
+  // Of a condition that holds, the parts that hold are the reason; the rest folds away, as does what does not hold deep down.
+  const shown = step.truth === 'yes' ? kids.filter((k) => k.truth === 'yes') : depth >= 2 ? [] : kids;
   const folded = kids.filter((k) => !shown.includes(k));
   const searched = turnsOf(step);
   return (

@@ -9,6 +9,7 @@ import { clock, decimal, time } from '../../ui/format';
 import { Loaded } from '../../ui/states';
 import { Severity, useRuleName } from '../../ui/tags';
 import { Explain } from './Explain';
+import { reveal } from './reveal';
 import { type Action, type Detail, isVoid, type Judged } from './review';
 import { indexes, recording } from './spans';
 
@@ -43,7 +44,7 @@ function HitView({ hit: h, detail, active, explained, writing, busy, onHit, onEx
   const on = active === h.hit_id;
   const place = useRef<HTMLElement>(null);
   useEffect(() => {
-    if (on) place.current?.scrollIntoView({ block: 'nearest' });
+    if (on) reveal(place.current, 'nearest');
   }, [on]);
   const may = (action: string) => h.allowed.includes(action);
   const name = ruleName(h.rule_id, h.rule_name);

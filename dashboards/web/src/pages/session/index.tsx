@@ -16,6 +16,7 @@ import { searchedTurns } from './Explain';
 import { Facts, Origin } from './Facts';
 import { Head, Steps } from './Head';
 import { Hits, type Writing } from './Hits';
+import { reveal } from './reveal';
 import { type Detail, type Judged, judged, useReview } from './review';
 import { Cards, Lines, Stand } from './Score';
 import { Trail } from './Trail';
@@ -66,7 +67,8 @@ function Opened({ detail }: { detail: Detail }) {
   const toTurn = (seq: number) => {
     if (!wide) setPane('talk');
     setThere(seq);
-    requestAnimationFrame(() => requestAnimationFrame(() => document.getElementById(`turn-${seq}`)?.scrollIntoView({ block: 'center', behavior: 'smooth' })));
+    // The tab of the conversation may have to be drawn first.
+    requestAnimationFrame(() => requestAnimationFrame(() => reveal(document.getElementById(`turn-${seq}`), 'center')));
   };
   const toHit = (h: string, scroll = true) => {
     setActive(h);
@@ -82,7 +84,7 @@ function Opened({ detail }: { detail: Detail }) {
   // Of an absence the first turn that was searched is shown.
   const firstSearched = searched.size > 0 && hit?.evidence.length === 0 ? Math.min(...searched) : null;
   useEffect(() => {
-    if (firstSearched !== null && wide) document.getElementById(`turn-${firstSearched}`)?.scrollIntoView({ block: 'center' });
+    if (firstSearched !== null && wide) reveal(document.getElementById(`turn-${firstSearched}`), 'center');
   }, [firstSearched, wide]);
 
   // The address may name a turn (#t12) or a hit.
@@ -148,7 +150,7 @@ function Opened({ detail }: { detail: Detail }) {
       <div className="talk-chart">
         <EmotionChart turns={detail.turns} onTurn={toTurn} />
       </div>
-      <div className="talk">
+      <div className="talk" data-scrolls>
         {detail.turns.length === 0 ? <Nothing text={t('no_turns')} /> : <Transcript detail={detail} hits={hits} active={active} searched={searched} there={there} onHit={fromText} />}
       </div>
     </>
@@ -162,7 +164,7 @@ function Opened({ detail }: { detail: Detail }) {
         </Badge>
       ),
       children: (
-        <div className="session-pane">
+        <div className="session-pane" data-scrolls>
           <Stand detail={detail} />
           {hits.length === 0 && <Nothing text={t('no_hits')} />}
           <Hits detail={detail} hits={hits} active={active} explained={explained} writing={writing} busy={busy} onHit={toHit} onExplain={setExplained} onWrite={setWriting} onTurn={toTurn} onCase={setTesting} take={take} />
@@ -173,23 +175,23 @@ function Opened({ detail }: { detail: Detail }) {
       key: 'score',
       label: t('pane_score'),
       children: (
-        <div className="session-pane">
+        <div className="session-pane" data-scrolls>
           <Lines detail={detail} hits={hits} onHit={toHit} onTurn={toTurn} />
           <Cards detail={detail} review={review} take={take} busy={busy} />
         </div>
       ),
     },
-    { key: 'facts', label: t('pane_facts'), children: <div className="session-pane">{<Facts detail={detail} onTurn={toTurn} />}</div> },
+    { key: 'facts', label: t('pane_facts'), children: <div className="session-pane" data-scrolls>{<Facts detail={detail} onTurn={toTurn} />}</div> },
     ...(takesPart
       ? [
           {
             key: 'trail',
             label: review?.trail.length ? t('pane_trail_n', { n: review.trail.length }) : t('pane_trail'),
-            children: <div className="session-pane">{review && <Trail review={review} hits={hits} take={take} busy={busy} onHit={(h) => (setPane('hits'), toHit(h))} />}</div>,
+            children: <div className="session-pane" data-scrolls>{review && <Trail review={review} hits={hits} take={take} busy={busy} onHit={(h) => (setPane('hits'), toHit(h))} />}</div>,
           },
         ]
       : []),
-    { key: 'origin', label: t('pane_origin'), children: <div className="session-pane">{<Origin detail={detail} />}</div> },
+    { key: 'origin', label: t('pane_origin'), children: <div className="session-pane" data-scrolls>{<Origin detail={detail} />}</div> },
   ];
   const next = decides && session.state === 'closed' && (
     <div className="session-next">
@@ -224,9 +226,7 @@ function Opened({ detail }: { detail: Detail }) {
             {talk}
           </section>
           <section className="session-side" aria-label={t('pane_hits')}>
-            <div style={{ flex: 1, minHeight: 0 }}>
-              <Tabs activeKey={pane === 'talk' ? 'hits' : pane} onChange={setPane} items={panes} size="middle" />
-            </div>
+            <Tabs activeKey={pane === 'talk' ? 'hits' : pane} onChange={setPane} items={panes} size="middle" className="session-tabs" />
             {next}
           </section>
         </div>
