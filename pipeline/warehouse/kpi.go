@@ -131,7 +131,7 @@ func (w *Warehouse) KPI(ctx context.Context, q KPIQuery) ([]KPIRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	sql, err := w.kpiSQL(ctx, "kpi_rows", q.Profile)
+	sql, err := w.kpiSQL(ctx, "kpi_rows", q.Profile, q.From, q.To)
 	if err != nil {
 		return nil, err
 	}
@@ -162,7 +162,7 @@ func (w *Warehouse) KPISessions(ctx context.Context, q KPIQuery, figure string, 
 	if !slices.Contains(KPIFigures, figure) {
 		return nil, fmt.Errorf("no figure %q: take one of %s", figure, strings.Join(KPIFigures, ", "))
 	}
-	sql, err := w.kpiSQL(ctx, "kpi_sessions", q.Profile)
+	sql, err := w.kpiSQL(ctx, "kpi_sessions", q.Profile, q.From, q.To)
 	if err != nil {
 		return nil, err
 	}

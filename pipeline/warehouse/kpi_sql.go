@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/tingke/tingke/schemas"
 )
@@ -44,7 +45,7 @@ var kpiTexts = sync.OnceValue(func() map[string]string {
 })
 
 // kpiSQL is the text of a view for a profile, "" being generic; its other parameters are parameters of the query.
-func (w *Warehouse) kpiSQL(ctx context.Context, view, profile string) (string, error) {
+func (w *Warehouse) kpiSQL(ctx context.Context, view, profile string, from, to time.Time) (string, error) {
 	if profile == "" {
 		profile = KPIProfileNames[0]
 	}
@@ -57,10 +58,16 @@ func (w *Warehouse) kpiSQL(ctx context.Context, view, profile string) (string, e
 	if !ok || !strings.Contains(texts[view], kpiCellsCall) {
 		return "", fmt.Errorf("the migrations hold no view %s that stands on kpi_cells", view)
 	}
-	sql := strings.Replace(texts[view], kpiCellsCall, "(WITH "+cells+")", 1)
-	sql = strings.ReplaceAll(sql, kpiLag, settings["lag_days"])
-	sql = kpiSetting.ReplaceAllStringFunc(sql, func(s string) string { return settings[s[2:]] })
-	return strings.ReplaceAll(sql, "{{timezone}}", timezone), nil
+	fill := func(sql string) string {
+		sql = kpiSetting.ReplaceAllStringFunc(strings.ReplaceAll(sql, kpiLag, settings["lag_days"]), func(s string) string { return settings[s[2:]] })
+		return strings.ReplaceAll(sql, "{{timezone}}", timezone)
+	}
+	day := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
+	source, err := w.kpiSource(ctx, profile, timezone, fill(cells), day(from), day(to))
+	if err != nil {
+		return "", err
+	}
+	return strings.Replace(fill(texts[view]), kpiCellsCall, source, 1), nil
 }
 
 // kpiProfile gives the settings of a profile as literals, and the timezone of the views.

@@ -226,7 +226,14 @@ func kpiRows(t *testing.T, w *Warehouse, profile, view, from, to, asOf string) [
 // kpiTextRows reads the same by the statement that the program makes of the views.
 func kpiTextRows(t *testing.T, w *Warehouse, profile, view, from, to, asOf string) []string {
 	t.Helper()
-	sql, err := w.kpiSQL(context.Background(), "kpi_rows", profile)
+	day := func(s string) time.Time {
+		d, err := time.Parse(time.DateOnly, s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return d
+	}
+	sql, err := w.kpiSQL(context.Background(), "kpi_rows", profile, day(from), day(to))
 	if err != nil {
 		t.Fatal(err)
 	}

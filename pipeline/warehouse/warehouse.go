@@ -59,6 +59,7 @@ type Warehouse struct {
 	transcripts sync.Pool // of *inserter[assemble.State]
 
 	facts factsKeeper
+	kpi   kpiKeeper
 }
 
 // Open connects to the ClickHouse of cfg, starting the embedded engine where it is to be used and does not run yet. It
@@ -69,7 +70,7 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 			return nil, err
 		}
 	}
-	w := &Warehouse{cfg: cfg, log: cfg.Logger, types: map[string][]clickhouse.ColumnNameAndType{}}
+	w := &Warehouse{cfg: cfg, log: cfg.Logger, types: map[string][]clickhouse.ColumnNameAndType{}, kpi: kpiKeeper{token: make(chan struct{}, 1)}}
 	if w.log == nil {
 		w.log = slog.Default()
 	}

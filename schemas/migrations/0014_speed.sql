@@ -282,3 +282,56 @@ FROM (
 )
 ARRAY JOIN round_agent AS agent_id, round_asked_at AS asked_at, round_replied_at AS replied_at, round_reply_ms AS reply_ms, round_turn AS seq,
     round_reply AS reply_seq, round_customers AS customer_turns, round_replies AS valid_replies, round_first AS first;
+
+-- Cells of figures of people as kpi_cells gives them, which takes seconds to work out: made day by day when they are first
+-- asked for, and again where anything that they are worked out from has changed (pipeline/warehouse/kpi_facts.go).
+CREATE TABLE IF NOT EXISTS kpi_facts (
+    profile       LowCardinality(String) COMMENT 'Profile',
+    made          UInt64 COMMENT 'Making that the row belongs to; readers know which one counts for a day',
+    made_at       DateTime DEFAULT now() COMMENT 'When; rows are dropped after a week',
+    agent_id      LowCardinality(String) COMMENT 'As in kpi_cells, like all that follows',
+    shop          LowCardinality(String) COMMENT 'Shop',
+    channel       LowCardinality(String) COMMENT 'Channel',
+    source        LowCardinality(String) COMMENT 'Source system',
+    business      LowCardinality(String) COMMENT 'Business',
+    day           Date COMMENT 'Day of the cell',
+    session_id    String COMMENT 'Session',
+    customer      String COMMENT 'Customer, of a session without one the session',
+    rounds        UInt64 COMMENT 'Rounds',
+    answered      UInt32 COMMENT 'Rounds in avg_reply_ms',
+    mean_ms       Int64 COMMENT 'Their waits, ms',
+    firsts        UInt32 COMMENT 'First rounds in first_reply_ms',
+    first_ms      Int64 COMMENT 'Their waits, ms',
+    units         UInt32 COMMENT 'What within_* is a share of',
+    units_30      UInt32 COMMENT 'Those within 30 s',
+    units_180     UInt32 COMMENT 'Those within 180 s',
+    units_300     UInt32 COMMENT 'Those within 300 s',
+    ordered       UInt8 COMMENT 'An order of that shop was created on the day',
+    is_fresh      UInt8 COMMENT 'No order before the session',
+    is_bought     UInt8 COMMENT 'Fresh, and bought after it',
+    replies       UInt64 COMMENT 'Valid replies',
+    questions     UInt64 COMMENT 'Customer turns',
+    sessions      UInt8 COMMENT 'Counts as a session of the agent',
+    rated         UInt8 COMMENT 'Rated',
+    satisfied     UInt8 COMMENT 'Rated as satisfied',
+    invited       UInt8 COMMENT 'Invited to rate',
+    quality       Bool COMMENT 'Counts in score and hit_rate',
+    last          Bool COMMENT 'The agent was the last one',
+    score         Nullable(Float64) COMMENT 'Score',
+    severe        Bool COMMENT 'A major or critical hit of the agent',
+    hits          UInt64 COMMENT 'Hits of the agent',
+    appealed      UInt64 COMMENT 'Those appealed',
+    decided       UInt64 COMMENT 'Appeals decided',
+    won           UInt64 COMMENT 'Appeals won',
+    order_id      String COMMENT 'Order, of rows about orders',
+    orders        UInt8 COMMENT '1 of rows about orders',
+    sales         Decimal(38, 4) COMMENT 'Amount',
+    net           Decimal(38, 4) COMMENT 'Amount without what was refunded',
+    pieces        Nullable(Int64) COMMENT 'Pieces',
+    priced        Decimal(38, 4) COMMENT 'Price x pieces',
+    priced_pieces Int64 COMMENT 'Pieces with a price',
+    aspect        LowCardinality(String) COMMENT 'Aspect of the first mention',
+    team          LowCardinality(String) COMMENT 'Team'
+) ENGINE = {{replicated}}MergeTree ORDER BY (profile, day, made, agent_id)
+TTL made_at + INTERVAL 7 DAY
+COMMENT 'Cells of figures of people, made when they are asked for';

@@ -1,0 +1,154 @@
+package warehouse
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+)
+
+// The cells of kpi_cells belong to one day each, and a day is worked out from the sessions, orders, ratings and reviews
+// around it. So each day that is asked for is kept, until something that may matter for it has been written.
+
+// kpiKeeper knows which cells in kpi_facts count. The token of its channel is held by whoever makes cells or finds out
+// what has changed.
+type kpiKeeper struct {
+	token chan struct{} // of one
+	state factsState
+	days  map[string]map[string]kpiDay // by profile and day
+}
+
+type kpiDay struct {
+	made uint64
+	at   time.Time
+}
+
+// kpiKept is how long cells count; those in the table live longer.
+const kpiKept = 5 * 24 * time.Hour
+
+// kpiTables are what cells are worked out from. Of the first four it is known which days a change may touch.
+var kpiTables = []string{"analyses", "order_rows", "rating_rows", "review_events", "agents", "run_switches", "settings", "kpi_profile_rows"}
+
+const kpiColumnList = `agent_id, shop, channel, source, business, day, session_id, customer, rounds, answered, mean_ms, firsts, first_ms, units, units_30, units_180, units_300, ordered, is_fresh, is_bought,
+	replies, questions, sessions, rated, satisfied, invited, quality, last, score, severe, hits, appealed, decided, won, order_id, orders, sales, net, pieces, priced, priced_pieces, aspect, team`
+
+// kpiSource makes the cells of a period that are missing and gives what stands in place of the view kpi_cells. cells is
+// the text of that view for the profile.
+func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells string, from, to time.Time) (string, error) {
+	k := &w.kpi
+	select {
+	case k.token <- struct{}{}:
+	case <-ctx.Done():
+		return "", ctx.Err()
+	}
+	defer func() { <-k.token }()
+	now, err := w.tablesState(ctx, kpiTables)
+	if err != nil {
+		return "", err
+	}
+	if err := w.forgetKPIDays(ctx, timezone, now); err != nil {
+		return "", err
+	}
+	k.state = now
+	kept := k.days[profile]
+	if kept == nil {
+		kept = map[string]kpiDay{}
+		k.days[profile] = kept
+	}
+	var missing []string
+	for d := from; !d.After(to); d = d.AddDate(0, 0, 1) {
+		if day := d.Format(time.DateOnly); kept[day].made == 0 || now.at.Sub(kept[day].at) > kpiKept {
+			missing = append(missing, day)
+		}
+	}
+	if len(missing) > 0 {
+		made := uint64(now.at.UnixMilli())<<16 | uint64(rand.Uint32()&0xffff)
+		sql := strings.NewReplacer("{from:Date}", "toDate('"+missing[0]+"')", "{to:Date}", "toDate('"+missing[len(missing)-1]+"')").Replace(cells)
+		sql = fmt.Sprintf("INSERT INTO kpi_facts (profile, made, %s) SELECT %s, %d, %s FROM (WITH %s) WHERE day IN ('%s')", kpiColumnList, quote(profile), made, kpiColumnList, sql, strings.Join(missing, "', '"))
+		if err := w.conn.Exec(ctx, sql); err != nil {
+			return "", fmt.Errorf("cannot work out figures of %s to %s: %w", missing[0], missing[len(missing)-1], err)
+		}
+		for _, day := range missing {
+			kept[day] = kpiDay{made, now.at}
+		}
+	}
+	byMade := map[uint64][]string{}
+	for d := from; !d.After(to); d = d.AddDate(0, 0, 1) {
+		day := d.Format(time.DateOnly)
+		byMade[kept[day].made] = append(byMade[kept[day].made], day)
+	}
+	parts := []string{"0"} // of a period without days
+	for made, days := range byMade {
+		parts = append(parts, fmt.Sprintf("made = %d AND day IN ('%s')", made, strings.Join(days, "', '")))
+	}
+	slices.Sort(parts)
+	return fmt.Sprintf("(SELECT %s FROM kpi_facts WHERE profile = %s AND day BETWEEN '%s' AND '%s' AND (%s))", kpiColumnList, quote(profile), from.Format(time.DateOnly), to.Format(time.DateOnly), strings.Join(parts, " OR ")), nil
+}
+
+// forgetKPIDays lets go of the days that something written since the last look may change.
+func (w *Warehouse) forgetKPIDays(ctx context.Context, timezone string, now factsState) error {
+	k := &w.kpi
+	all := k.days == nil
+	changed := false
+	for i, t := range kpiTables {
+		was, is := k.state.tables[t], now.tables[t]
+		all = all || is.mutated != was.mutated || is.block < was.block || i >= 4 && is.block != was.block
+		changed = changed || is.block != was.block
+	}
+	if all {
+		k.days = map[string]map[string]kpiDay{}
+		return nil
+	}
+	if !changed {
+		return nil
+	}
+	since := fmt.Sprintf("fromUnixTimestamp64Milli(%d)", k.state.at.Add(-factsOverlap).UnixMilli())
+	sessions := fmt.Sprintf(`(SELECT session_id FROM analyses WHERE written_at >= %s UNION ALL SELECT session_id FROM rating_rows WHERE written_at >= %s UNION ALL SELECT session_id FROM review_events WHERE at >= %s)`, since, since, since)
+	orders := "(SELECT order_id FROM order_rows WHERE written_at >= " + since + ")"
+	// Cells of versions that are gone count too: what they said of a day is no longer so. An order matters for sessions that
+	// began up to order_hours before it.
+	var first *time.Time
+	err := w.conn.QueryRow(w.reading(ctx), fmt.Sprintf(`SELECT min(d) FROM (
+			SELECT toNullable(toDate32(min(kpi_since), '%[1]s')) AS d FROM analyses WHERE session_id IN %[2]s
+			UNION ALL SELECT toNullable(toDate32(min(day))) FROM kpi_facts WHERE session_id IN %[2]s HAVING count() > 0
+			UNION ALL SELECT toNullable(toDate32(min(day))) FROM kpi_facts WHERE order_id != '' AND order_id IN %[3]s HAVING count() > 0
+			UNION ALL SELECT toDate32(min(least(ifNull(created_at, paid_at), ifNull(paid_at, created_at))), '%[1]s') - (SELECT toUInt32(max(order_hours) / 24) + 1 FROM kpi_profile_rows) FROM order_rows WHERE order_id IN %[3]s
+		)`, timezone, sessions, orders)).Scan(&first)
+	switch {
+	case err != nil:
+		return errors.Join(errors.New("cannot find out which figures have changed"), err)
+	case first == nil:
+		k.days = map[string]map[string]kpiDay{}
+		return nil
+	}
+	from := first.AddDate(0, 0, -2).Format(time.DateOnly)
+	for _, days := range k.days {
+		for day := range days {
+			if day >= from {
+				delete(days, day)
+			}
+		}
+	}
+	return nil
+}
+
+// tablesState says how tables stand.
+func (w *Warehouse) tablesState(ctx context.Context, tables []string) (factsState, error) {
+	s := factsState{tables: map[string]factsTable{}}
+	err := w.query(w.reading(ctx), `SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3)
+		FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('`+strings.Join(tables, "', '")+"') GROUP BY table", func(rows driver.Rows) error {
+		var name string
+		var t factsTable
+		if err := rows.Scan(&name, &t.block, &t.mutated, &t.rows, &s.at); err != nil {
+			return err
+		}
+		s.tables[name] = t
+		return nil
+	})
+	return s, err
+}
