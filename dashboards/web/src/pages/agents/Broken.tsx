@@ -1,4 +1,4 @@
-import { Button, Card, Table } from 'antd';
+import { Button, Card, Grid, Table } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
@@ -13,6 +13,7 @@ import { Decision, Severity, useRuleName } from '../../ui/tags';
 export function Broken({ agent, filters, mark }: { agent: string; filters: Filters; mark: (rule: string) => void }) {
   const { t } = useTranslation('agents');
   const ruleName = useRuleName();
+  const wide = Grid.useBreakpoint().md;
   const { profile: _, ...plain } = filters;
   const query = { ...plain, agent: [agent] };
   const broken = useGet('/api/v1/kpi/broken', { query });
@@ -28,7 +29,7 @@ export function Broken({ agent, filters, mark }: { agent: string; filters: Filte
               rowKey="rule_id"
               dataSource={data.items}
               pagination={data.items.length > 6 ? { pageSize: 6, showSizeChanger: false, size: 'small' } : false}
-              scroll={{ x: 'max-content' }}
+              scroll={wide ? undefined : { x: 640 }}
               columns={[
                 {
                   title: t('rule'),

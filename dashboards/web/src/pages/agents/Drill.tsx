@@ -49,7 +49,8 @@ export function Drill({ of, name, value, query, close }: DrillProps) {
     <Drawer open onClose={close} size={wide ? 760 : '100%'} title={t('drill_of', { who: of, figure: title, value })} closable={{ 'aria-label': t('close') }}>
       <Typography.Paragraph type="secondary">
         {t(`help.${name}`)}
-        {t('drill_note') && ` ${t('drill_note')}`}
+        <br />
+        {t('drill_note')}
       </Typography.Paragraph>
       {list.error && !list.items ? (
         <Failed error={list.error} retry={() => void list.refetch()} />
@@ -88,7 +89,7 @@ export function Drill({ of, name, value, query, close }: DrillProps) {
               { title: t('day'), dataIndex: 'day', className: 'num' },
               ...(query.by === 'agent' && query.agent ? [] : [{ title: t('agent'), dataIndex: 'agent_id', render: (v: string) => (v ? <Link to={`/agents/${encodeURIComponent(v)}`}>{v}</Link> : dash) }]),
               { title: t('shop'), dataIndex: 'shop', render: (v: string) => v || dash },
-              ...(parts.some((p) => p.value !== null) ? [{ title: t('drill_value'), align: 'right' as const, className: 'num', render: (_: unknown, p: Part) => figure(p.value, unitOf(name)) }] : []),
+              ...(parts.some((p) => p.value !== null) ? [{ title: t(`drill_value.${unitOf(name)}`), align: 'right' as const, className: 'num', render: (_: unknown, p: Part) => figure(p.value, unitOf(name)) }] : []),
               {
                 title: t('drill_part'),
                 align: 'right',

@@ -1,4 +1,4 @@
-import { Card, DatePicker, Flex, Select, Table, Tag, theme } from 'antd';
+import { Card, DatePicker, Flex, Grid, Select, Table, Tag, theme } from 'antd';
 import dayjs from 'dayjs';
 import { lazy, Suspense, useMemo } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -26,6 +26,7 @@ interface TrainingProps {
 export function Training({ filters, params, set, period, agent }: TrainingProps) {
   const { t } = useTranslation('agents');
   const ruleName = useRuleName();
+  const wide = Grid.useBreakpoint().md;
   const { profile: _, ...plain } = filters;
   const query = agent ? { ...plain, agent: [agent] } : plain;
   const broken = useGet('/api/v1/kpi/broken', { query });
@@ -41,7 +42,7 @@ export function Training({ filters, params, set, period, agent }: TrainingProps)
   }, [broken.data, asked, ruleName]);
   const compared = useGet('/api/v1/kpi/rules', { query: { ...query, rule: rules, date } }, { enabled: rules.length > 0 });
   return (
-    <Card size="small" title={t('training_title')} extra={<span className="muted">{t('training_note')}</span>}>
+    <Card size="small" title={t('training_title')} extra={wide && <span className="muted">{t('training_note')}</span>}>
       <Flex wrap gap={8} align="center">
         <Select mode="multiple" aria-label={t('training_rules')} placeholder={t('training_rules')} value={rules} options={options} onChange={(v) => set({ rule: v })} style={{ minWidth: 260 }} maxTagCount="responsive" popupMatchSelectWidth={false} showSearch={{ optionFilterProp: 'label' }} />
         <span>{t('training_date')}</span>
@@ -63,7 +64,7 @@ function Compared({ data, rules, filters, whole }: { data: Schemas['Recurrence']
     const days = data.days.map((d) => d.day);
     const mark = days.find((d) => (d ?? '') >= data.date);
     return {
-      legend: { top: 0, right: 8, itemHeight: 8 },
+      legend: { top: 0, left: 8, itemHeight: 8 },
       xAxis: { type: 'category', data: days.map((d) => (d ?? '').slice(5)) },
       yAxis: [
         { type: 'value', minInterval: 1, splitLine: { show: false } },
@@ -79,7 +80,7 @@ function Compared({ data, rules, filters, whole }: { data: Schemas['Recurrence']
           itemStyle: { color: colour },
           tooltip: { valueFormatter: (v: number) => percent(v) },
           data: data.days.map((d) => (d.sessions ? d.sessions_with / d.sessions : null)),
-          markLine: mark ? { symbol: 'none', label: { formatter: `${t('training_mark')} ${data.date.slice(5)}`, position: 'insideEndTop' }, lineStyle: { color: '#389e0d', width: 2 }, data: [{ xAxis: mark.slice(5) }] } : undefined,
+          markLine: mark ? { symbol: 'none', label: { formatter: `${t('training_mark')} ${data.date.slice(5)}`, position: 'end', rotate: 0 }, lineStyle: { color: '#389e0d', width: 2 }, data: [{ xAxis: mark.slice(5) }] } : undefined,
         },
       ],
     };

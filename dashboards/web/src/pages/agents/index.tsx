@@ -39,7 +39,7 @@ function Body({ period }: { period: Filters }) {
             aria-label={t('profile')}
             value={profile}
             onChange={(v) => set({ profile: v === 'generic' ? undefined : v })}
-            options={['generic', 'taobao', 'jd', 'douyin'].map((p) => ({ value: p, label: `${t('profile')}：${t(`profile.${p}`)}` }))}
+            options={['generic', 'taobao', 'jd', 'douyin'].map((p) => ({ value: p, label: t('profile_is', { name: t(`profile.${p}`) }) }))}
             popupMatchSelectWidth={false}
           />
         </Tooltip>

@@ -40,7 +40,7 @@ export function MakeRule({ open, words, role, close }: { open: boolean; words: s
   return (
     <Modal title={t('make_rule_title')} open={open} onCancel={close} onOk={() => form.submit()} okText={t('rule_go')} cancelText={t('cancel')} confirmLoading={draft.isPending} forceRender>
       <Alert type="info" showIcon title={t('make_rule_help')} style={{ marginBottom: 16 }} />
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={make}>
+      <Form name="draft" form={form} layout="vertical" requiredMark={false} onFinish={make}>
         <Form.Item name="name" label={t('rule_name')} rules={[{ required: true, whitespace: true, message: t('name_needed') }]}>
           <Input maxLength={80} />
         </Form.Item>

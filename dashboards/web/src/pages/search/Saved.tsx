@@ -100,6 +100,7 @@ export function Saved({ current }: { current: string }) {
         }
       </Loaded>
       <Naming
+        id="rename"
         title={t('rename')}
         open={naming !== null}
         name={naming?.name ?? ''}
@@ -113,6 +114,8 @@ export function Saved({ current }: { current: string }) {
 }
 
 interface NamingProps {
+  // id tells the forms of a page apart.
+  id: string;
   title: string;
   open: boolean;
   name: string;
@@ -123,7 +126,7 @@ interface NamingProps {
 }
 
 // Naming asks for the name of a search and whether colleagues see it.
-export function Naming({ title, open, name, shared, busy, close, done }: NamingProps) {
+export function Naming({ id, title, open, name, shared, busy, close, done }: NamingProps) {
   const { t } = useTranslation('search');
   const [form] = Form.useForm<{ name: string; shared: boolean }>();
   useEffect(() => {
@@ -131,7 +134,7 @@ export function Naming({ title, open, name, shared, busy, close, done }: NamingP
   }, [open, name, shared, form]);
   return (
     <Modal title={title} open={open} onCancel={close} onOk={() => form.submit()} okText={t('save')} cancelText={t('cancel')} confirmLoading={busy} width={420} forceRender>
-      <Form form={form} layout="vertical" requiredMark={false} onFinish={(v) => done(v.name.trim(), v.shared)}>
+      <Form name={id} form={form} layout="vertical" requiredMark={false} onFinish={(v) => done(v.name.trim(), v.shared)}>
         <Form.Item name="name" label={t('search_name')} rules={[{ required: true, whitespace: true, message: t('name_needed') }]}>
           <Input maxLength={80} />
         </Form.Item>

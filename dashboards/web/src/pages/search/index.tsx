@@ -92,7 +92,7 @@ export default function Search() {
         </div>
         <Saved current={query} />
       </div>
-      <Naming title={t('save_search')} open={naming} name={words} shared={false} busy={saving.busy} close={() => setNaming(false)} done={(name, shared) => saving.run({ body: { name, target: 'turns', query, shared } }, () => setNaming(false))} />
+      <Naming id="save" title={t('save_search')} open={naming} name={words} shared={false} busy={saving.busy} close={() => setNaming(false)} done={(name, shared) => saving.run({ body: { name, target: 'turns', query, shared } }, () => setNaming(false))} />
       <MakeRule open={making} words={words} role={roles.length === 1 && roles[0] === 'customer' ? 'customer' : 'agent'} close={() => setMaking(false)} />
     </Page>
   );
