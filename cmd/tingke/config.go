@@ -64,6 +64,7 @@ type KafkaConfig struct {
 	Brokers         []string `yaml:"brokers"`
 	Topic           string   `yaml:"topic"`
 	DeadLetterTopic string   `yaml:"dead_letter_topic"`
+	RerunTopic      string   `yaml:"rerun_topic"`
 	Group           string   `yaml:"group"`
 	Partitions      int      `yaml:"partitions"`
 	SASL            struct {
@@ -232,6 +233,7 @@ func (c *Config) Validate() error {
 	}
 	bad(c.Kafka.Topic != "", "kafka.topic", "is empty")
 	bad(c.Kafka.DeadLetterTopic != "" && c.Kafka.DeadLetterTopic != c.Kafka.Topic, "kafka.dead_letter_topic", "must name a topic other than kafka.topic")
+	bad(c.Kafka.RerunTopic != "" && c.Kafka.RerunTopic != c.Kafka.Topic && c.Kafka.RerunTopic != c.Kafka.DeadLetterTopic, "kafka.rerun_topic", "must name a topic of its own")
 	bad(c.Kafka.Group != "", "kafka.group", "is empty")
 	bad(c.Kafka.Partitions >= 1 && c.Kafka.Partitions <= 1000, "kafka.partitions", "%d is not between 1 and 1000", c.Kafka.Partitions)
 	switch c.Kafka.SASL.Mechanism {

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/pipeline/rerun"
 	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/warehouse/engine"
 	"github.com/tingke/tingke/schemas"
@@ -121,6 +122,7 @@ func (a *app) doctor(ctx context.Context) []check {
 		}
 		if add("store", fix, func() (string, error) { return a.checkStore(ctx) }) {
 			add("published", "mend it and publish it again, or: tingke rules rollback PACK VERSION", func() (string, error) { return a.checkPublished(ctx) })
+			add("runs", "a running worker (tingke run) judges them within a minute; else: tingke runs switch --back, or run it again", func() (string, error) { return a.checkRuns(ctx) })
 			add("lost", "find out why Kafka deleted them (retention), then: tingke doctor --acknowledge-lost NAME", func() (string, error) { return a.checkLost(ctx) })
 		}
 	}
@@ -235,6 +237,30 @@ func (a *app) checkPublished(ctx context.Context) (detail string, err error) {
 		return "no rule pack is published, those of the configuration are in use", nil
 	}
 	return "rule packs published and in use: " + strings.Join(published, ", "), nil
+}
+
+// checkRuns counts the sessions of which the run that is shown does not hold what is known.
+func (a *app) checkRuns(ctx context.Context) (detail string, err error) {
+	s, err := a.openStore(ctx)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, s.Close()) }()
+	switches, err := s.Switches(ctx)
+	if err != nil {
+		return "", err
+	}
+	if len(switches) == 0 {
+		return "the live results are shown", nil
+	}
+	n, err := rerun.CountStragglers(ctx, s.Warehouse)
+	if err != nil {
+		return "", err
+	}
+	if n > 0 {
+		return "", fmt.Errorf("of %d sessions the run that is shown is older than what is known of them", n)
+	}
+	return fmt.Sprintf("the shown runs hold all that is known of their sessions (%d switches so far)", len(switches)), nil
 }
 
 func (a *app) checkLost(ctx context.Context) (detail string, err error) {

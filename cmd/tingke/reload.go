@@ -77,6 +77,8 @@ type worker struct {
 	opinions *opinions.Keeper
 	alerts   *alerts // nil where they are turned off
 	runs     *rerun.Runner
+	// shares takes shares of reruns until its context is done.
+	shares func(context.Context)
 	// rebuildEvery is how often the opinions are rebuilt, 0 for never.
 	rebuildEvery time.Duration
 	log          *slog.Logger
@@ -89,6 +91,7 @@ func (w *worker) Run(ctx context.Context) error {
 	running.Go(func() { w.analyser.Run(looking) })
 	running.Go(func() { rebuildOpinions(looking, w.opinions, w.rebuildEvery, w.log) })
 	running.Go(func() { repairRuns(looking, w.runs, repairLook, w.log) })
+	running.Go(func() { w.shares(looking) })
 	var alerting sync.WaitGroup
 	alertsCtx, stopAlerts := context.WithCancel(context.Background())
 	if w.alerts != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/pipeline/rerun"
 	"github.com/tingke/tingke/pipeline/rulestore"
+	"github.com/tingke/tingke/pipeline/stream"
 	"github.com/tingke/tingke/pipeline/warehouse"
 	"github.com/tingke/tingke/rules"
 )
@@ -36,10 +38,15 @@ func (a *app) newRunner(s *store, base func() *analyse.Analyser, rate float64, p
 	return rerun.New(rerun.Options{Live: live, Epoch: a.epochs(s, base), Rate: rate, Progress: progress, Log: a.log}), nil
 }
 
-// epochs gives analysers with the registry of opinions as of an epoch.
+// epochs gives analysers with the registry of opinions as of an epoch. The last older snapshot is kept: a run asks for its
+// own again and again. The function is for one goroutine.
 func (a *app) epochs(s *store, base func() *analyse.Analyser) func(context.Context, uint32) (*analyse.Analyser, error) {
+	var kept analyse.Opinions
 	return func(ctx context.Context, epoch uint32) (*analyse.Analyser, error) {
 		an := base()
+		if kept != nil && kept.Epoch() == epoch {
+			return an.WithOpinions(kept), nil
+		}
 		if an.Epoch() == epoch {
 			return an, nil
 		}
@@ -61,7 +68,8 @@ func (a *app) epochs(s *store, base func() *analyse.Analyser) func(context.Conte
 		if err != nil {
 			return nil, err
 		}
-		return an.WithOpinions(opinions.NewSnapshot(m, epoch, opinions.Fold(events))), nil
+		kept = opinions.NewSnapshot(m, epoch, opinions.Fold(events))
+		return an.WithOpinions(kept), nil
 	}
 }
 
@@ -72,6 +80,7 @@ type rerunFlags struct {
 	epoch, run      int64
 	rate            float64
 	dry, fresh, now bool
+	distribute      bool
 	samples         int
 }
 
@@ -86,7 +95,7 @@ func (a *app) rerunCommand() *cobra.Command {
 			"taken over as they are, so that a switch shows the whole period. A rerun that was killed goes on when the same\n" +
 			"command, or --run, is given. With --dry-run nothing is written; what would differ from what is shown is printed.",
 		Example: "  tingke rerun --from 2026-10-01 --to 2026-10-31 --rules standard,presale.yaml --dry-run\n" +
-			"  tingke rerun --from 2026-10-01 --to 2026-10-31 --rate 2000\n  tingke rerun --run 3\n  tingke runs compare 0 3 && tingke runs switch 3",
+			"  tingke rerun --from 2026-10-01 --to 2026-10-31 --rate 2000\n  tingke rerun --run 3 --distribute\n  tingke runs compare 0 3 && tingke runs switch 3",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if err := f.check(); err != nil {
@@ -109,6 +118,7 @@ func (a *app) rerunCommand() *cobra.Command {
 	fs.Int64Var(&f.run, "run", 0, "go on with this run")
 	fs.BoolVar(&f.fresh, "new", false, "start a new run even where one of the same period and rules is unfinished")
 	fs.BoolVar(&f.now, "switch", false, "show the results as soon as they are there (see tingke runs switch)")
+	fs.BoolVar(&f.distribute, "distribute", false, "have the running workers (tingke run) do it, through Kafka; --rate is then that of each")
 	fs.StringVar(&f.note, "note", "", "what it is for")
 	fs.IntVar(&f.samples, "samples", 5, "with --dry-run: sessions shown of each rule that fire newly, and that fire no more")
 	return c
@@ -122,8 +132,8 @@ func (f *rerunFlags) check() error {
 		return usagef("--from and --to are needed: the first and the last day of the period, such as --from 2026-10-01 --to 2026-10-31")
 	case f.rate < 0:
 		return usagef("--rate %g is below 0", f.rate)
-	case f.dry && f.now:
-		return usagef("--dry-run writes nothing; leave --switch away")
+	case f.dry && (f.now || f.distribute):
+		return usagef("--dry-run writes nothing; leave --switch and --distribute away")
 	case f.epoch >= 1<<28:
 		return usagef("--epoch %d is no epoch", f.epoch)
 	}
@@ -187,7 +197,12 @@ func (a *app) rerun(ctx context.Context, s *store, f *rerunFlags) error {
 	if resumed && !a.json {
 		fmt.Fprintf(a.err, "goes on with run %d\n", id)
 	}
-	run, err := r.Work(ctx, id)
+	var run *warehouse.Run
+	if f.distribute {
+		run, err = a.distribute(ctx, r, id)
+	} else {
+		run, err = r.Work(ctx, id)
+	}
 	a.endProgress(last)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -214,6 +229,119 @@ func (a *app) rerun(ctx context.Context, s *store, f *rerunFlags) error {
 		fmt.Fprintf(a.out, "look at it with: tingke runs compare 0 %d   show it with: tingke runs switch %d\n", id, id)
 	}
 	return nil
+}
+
+// distribute has the workers do a run.
+func (a *app) distribute(ctx context.Context, r *rerun.Runner, id uint64) (_ *warehouse.Run, err error) {
+	kafka, release, err := a.kafka(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, release()) }()
+	topic := a.config.Kafka.RerunTopic
+	asked := kafka
+	asked.Topic = topic
+	if n, err := asked.Partitions(ctx); err != nil || n == 0 {
+		return nil, usagef("there is no topic %s to hand the sessions out by (%v): make it, with as many partitions as you have workers", topic, err)
+	}
+	producer, err := stream.NewProducer(kafka, topic, a.log)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, producer.Close()) }()
+	warned := false
+	return r.Share(ctx, id, rerun.Sharing{
+		Send: func(ctx context.Context, tasks []rerun.Task) error {
+			records := make([]stream.Record, len(tasks))
+			for i, t := range tasks {
+				b, err := json.Marshal(t)
+				if err != nil {
+					return err
+				}
+				records[i] = stream.Record{Key: []byte(t.After), Value: b}
+			}
+			return producer.Send(ctx, records...)
+		},
+		Idle: func(d time.Duration) {
+			if !warned {
+				warned = true
+				fmt.Fprintf(a.err, "no worker has done anything for %s: is one running (tingke run), with the same rules, dictionaries and program?\n", d.Round(time.Second))
+			}
+		},
+	})
+}
+
+// shareReruns takes shares of reruns until ctx is done, where there is a topic of them.
+func (a *app) shareReruns(ctx context.Context, kafka stream.KafkaConfig, r *rerun.Runner) {
+	topic, group := a.config.Kafka.RerunTopic, a.config.Kafka.Group+".reruns"
+	asked := kafka
+	asked.Topic = topic
+	wait := func(d time.Duration) bool {
+		timer := time.NewTimer(d)
+		defer timer.Stop()
+		select {
+		case <-ctx.Done():
+			return false
+		case <-timer.C:
+			return true
+		}
+	}
+	for {
+		if n, err := asked.Partitions(ctx); err == nil && n > 0 {
+			break
+		}
+		if !wait(time.Minute) {
+			return
+		}
+	}
+	tasks, err := stream.NewTasks(kafka, topic, group, a.log)
+	if err != nil {
+		a.log.Error("cannot take shares of reruns", "error", err)
+		return
+	}
+	defer func() {
+		if err := tasks.Close(); err != nil {
+			a.log.Debug("cannot leave the group of reruns", "error", err)
+		}
+	}()
+	for {
+		b, err := tasks.Next(ctx)
+		if ctx.Err() != nil || errors.Is(err, io.EOF) {
+			return
+		}
+		if err == nil {
+			err = a.doShare(ctx, r, b)
+		}
+		if err == nil {
+			err = tasks.Done(ctx)
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			a.log.Error("cannot do a share of a rerun; it is handed out again", "error", err)
+			if !wait(time.Second) {
+				return
+			}
+		}
+	}
+}
+
+// doShare does a task. One that can never be done is put aside: whoever hands them out sees that it is not done.
+func (a *app) doShare(ctx context.Context, r *rerun.Runner, b []byte) error {
+	task, err := rerun.ParseTask(b)
+	n := 0
+	if err == nil {
+		n, err = r.Do(ctx, task)
+	}
+	if err != nil && !warehouse.IsTransient(err) && ctx.Err() == nil {
+		a.log.Error("this worker cannot do a share of a rerun", "run", task.Run, "error", err)
+		return nil
+	}
+	if n > 0 {
+		a.log.Info("a share of a rerun is done", "run", task.Run, "sessions", n)
+	}
+	return err
 }
 
 // rerunRequest reads the flags.

@@ -105,8 +105,11 @@ func (a *app) newWorker(ctx context.Context, kafka stream.KafkaConfig, store *st
 	if err != nil {
 		return nil, err
 	}
-	runs := rerun.New(rerun.Options{Live: live, Epoch: a.epochs(store, analyser.InUse), Log: a.log})
-	return &worker{w, analyser, keeper, alerts, runs, a.config.Opinions.RebuildEvery, a.log}, nil
+	newRuns := func() *rerun.Runner {
+		return rerun.New(rerun.Options{Live: live, Epoch: a.epochs(store, analyser.InUse), Log: a.log})
+	}
+	shares := newRuns()
+	return &worker{w, analyser, keeper, alerts, newRuns(), func(ctx context.Context) { a.shareReruns(ctx, kafka, shares) }, a.config.Opinions.RebuildEvery, a.log}, nil
 }
 
 // runWorker runs the worker beside its metrics page until ctx is done or the worker gives up.

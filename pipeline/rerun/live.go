@@ -30,6 +30,8 @@ type Live struct {
 	loading sync.Mutex
 	known   atomic.Pointer[known]
 	dropped atomic.Int64
+	// between is called by tests between the look before a write and the write.
+	between func()
 }
 
 // known is what a Live has read of the store. It is immutable.
@@ -143,7 +145,11 @@ func (k *known) analyse(base *analyse.Analyser, t *schemas.Transcript) *schemas.
 	if len(k.switches) == 0 {
 		return base.Analyse(t)
 	}
-	run := k.switches.Run(analyse.StartedAt(t))
+	return k.analyseAs(base, t, k.run(t))
+}
+
+// analyseAs judges a session as a run does.
+func (k *known) analyseAs(base *analyse.Analyser, t *schemas.Transcript, run uint64) *schemas.Analysis {
 	a := k.judges[run].with(base, &t.Meta).Analyse(t)
 	a.RunID = run
 	return a
@@ -171,6 +177,9 @@ func (l *Live) Write(ctx context.Context, b warehouse.Batch) error {
 		if extra, err = l.hideShown(ctx, before, &b); err != nil {
 			return err
 		}
+	}
+	if l.between != nil {
+		l.between()
 	}
 	if err := l.w.Write(ctx, b); err != nil {
 		return err
@@ -215,11 +224,11 @@ func (l *Live) again(k *known, s *assemble.State, a *schemas.Analysis, run uint6
 			out = &c
 		}
 	}()
-	return k.analyse(l.base(), s.Transcript())
+	return k.analyseAs(l.base(), s.Transcript(), run)
 }
 
-// hideShown adds rows for sessions whose start has moved to another run: the run that shows the old row gets the new one
-// too, whose start that run is not active for. It gives the number of rows added at the end.
+// hideShown adds rows for sessions whose start has moved to another run: the run that shows the old row gets one of the
+// new state too, judged as it judges, whose start it is not active for. It gives the number of rows added at the end.
 func (l *Live) hideShown(ctx context.Context, k *known, b *warehouse.Batch) (int, error) {
 	if len(k.switches) == 0 || len(b.Analyses) == 0 {
 		return 0, nil
@@ -233,12 +242,10 @@ func (l *Live) hideShown(ctx context.Context, k *known, b *warehouse.Batch) (int
 		return 0, err
 	}
 	n := len(b.Analyses)
-	for _, a := range b.Analyses[:n] {
+	for i, a := range b.Analyses[:n] {
 		for _, r := range rows[a.SessionID] {
 			if r.RunID != a.RunID && k.switches.Run(r.StartedAt) == r.RunID {
-				c := *a
-				c.RunID = r.RunID
-				b.Analyses = append(b.Analyses, &c)
+				b.Analyses = append(b.Analyses, l.again(k, b.States[i], a, r.RunID))
 			}
 		}
 	}

@@ -105,40 +105,24 @@ func world(rng *rand.Rand, n int) (messages []*schemas.Message) {
 
 // deliver brings messages to the store as the worker does: it reads what is stored, joins, analyses, writes.
 func deliver(ctx context.Context, w *warehouse.Warehouse, l *Live, messages []*schemas.Message) error {
-	hasher, masker := assemble.NewHasher(testKey), mask.New(testKey, mask.Options{})
-	states := map[string]*assemble.State{}
+	masker := mask.New(testKey, mask.Options{})
 	var b warehouse.Batch
+	var of []*schemas.Message
 	for _, m := range messages {
-		c := *m
-		if m.Session != nil {
-			s := *m.Session
-			c.Session = &s
-		}
-		if m.Order != nil {
+		switch {
+		case m.Order != nil:
 			o := *m.Order
-			c.Order = &o
-			masker.Message(&c)
-			b.Orders = append(b.Orders, *c.Order)
-			continue
-		}
-		if m.Rating != nil {
+			masker.Message(&schemas.Message{Type: m.Type, Order: &o})
+			b.Orders = append(b.Orders, o)
+		case m.Rating != nil:
 			r := *m.Rating
-			c.Rating = &r
-			masker.Message(&c)
-			b.Ratings = append(b.Ratings, *c.Rating)
-			continue
-		}
-		if m.Turn != nil {
-			x := *m.Turn
-			c.Turn = &x
-		}
-		s := assemble.FromMessage(hasher, masker.Message, &c)
-		if known := states[s.SessionID]; known != nil {
-			known.Add(s)
-		} else {
-			states[s.SessionID] = s
+			masker.Message(&schemas.Message{Type: m.Type, Rating: &r})
+			b.Ratings = append(b.Ratings, r)
+		default:
+			of = append(of, m)
 		}
 	}
+	states := fold(of...)
 	stored, err := w.LoadStates(ctx, sortedKeys(states))
 	if err != nil {
 		return err
@@ -211,6 +195,21 @@ func control(t *testing.T, messages []*schemas.Message, choose func(*schemas.Tra
 	t.Helper()
 	p := &place{w: warehousetest.Open(t)}
 	ctx := context.Background()
+	states := fold(messages...)
+	var b warehouse.Batch
+	for _, id := range sortedKeys(states) {
+		tr := states[id].Transcript()
+		b.States = append(b.States, states[id])
+		b.Analyses = append(b.Analyses, choose(tr).Analyse(tr))
+	}
+	if err := p.w.Write(ctx, b); err != nil {
+		t.Fatal(err)
+	}
+	return p.views(t)
+}
+
+// fold joins messages of sessions to their states.
+func fold(messages ...*schemas.Message) map[string]*assemble.State {
 	hasher, masker := assemble.NewHasher(testKey), mask.New(testKey, mask.Options{})
 	states := map[string]*assemble.State{}
 	for _, m := range messages {
@@ -230,14 +229,12 @@ func control(t *testing.T, messages []*schemas.Message, choose func(*schemas.Tra
 			states[s.SessionID] = s
 		}
 	}
-	var b warehouse.Batch
-	for _, id := range sortedKeys(states) {
-		tr := states[id].Transcript()
-		b.States = append(b.States, states[id])
-		b.Analyses = append(b.Analyses, choose(tr).Analyse(tr))
+	return states
+}
+
+func values(m map[string]*assemble.State) (out []*assemble.State) {
+	for _, id := range sortedKeys(m) {
+		out = append(out, m[id])
 	}
-	if err := p.w.Write(ctx, b); err != nil {
-		t.Fatal(err)
-	}
-	return p.views(t)
+	return out
 }
