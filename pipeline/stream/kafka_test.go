@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -14,8 +15,12 @@ import (
 	"github.com/tingke/tingke/schemas"
 )
 
+// clients are those of the tests by address: each has connections and a look at the cluster every tenth of a second.
+var clients sync.Map
+
 func client(c *cluster) *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(c.addr), Timeout: 10 * time.Second, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}}
+	made, _ := clients.LoadOrStore(c.addr, &kafka.Client{Addr: kafka.TCP(c.addr), Timeout: 10 * time.Second, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}})
+	return made.(*kafka.Client)
 }
 
 // committed gives the offset of the first partition that the group has committed.

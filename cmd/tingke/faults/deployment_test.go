@@ -58,6 +58,7 @@ type deployment struct {
 	broker   *process // nil for Apache Kafka
 	engine   *process // nil where CLICKHOUSE_DSN names a server
 	dsn      string   // of that server, with a database of this deployment
+	client   *kafka.Client
 	producer *stream.Producer
 	store    *warehouse.Warehouse
 	workers  atomic.Int32
@@ -78,6 +79,7 @@ func deploy(t *testing.T, kind kafkaKind, s setup) *deployment {
 		}
 		d.topic = fmt.Sprintf("faults-%d-%d", os.Getpid(), deployments.Add(1))
 		d.group = d.topic
+		d.connect(t)
 		d.createTopic(t)
 		t.Cleanup(func() { d.deleteTopic(t) })
 	}
@@ -101,6 +103,7 @@ func deploy(t *testing.T, kind kafkaKind, s setup) *deployment {
 			t.Fatal("the test hosts the broker itself, it must be a process of its own")
 		}
 		d.addr = h.Addr
+		d.connect(t)
 	}
 	d.command(t, "migrate")
 	log := slog.New(slog.DiscardHandler)
@@ -462,6 +465,9 @@ func (d *deployment) stop(t *testing.T, p *process) {
 	}
 }
 
-func (d *deployment) client() *kafka.Client {
-	return &kafka.Client{Addr: kafka.TCP(d.addr), Timeout: time.Minute, Transport: &kafka.Transport{MetadataTTL: 100 * time.Millisecond}}
+// connect makes the client through which the test itself looks at Kafka.
+func (d *deployment) connect(t *testing.T) {
+	transport := &kafka.Transport{MetadataTTL: time.Second}
+	t.Cleanup(transport.CloseIdleConnections)
+	d.client = &kafka.Client{Addr: kafka.TCP(d.addr), Timeout: time.Minute, Transport: transport}
 }

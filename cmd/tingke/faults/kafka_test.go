@@ -24,7 +24,7 @@ func (d *deployment) createTopic(t *testing.T) {
 	t.Helper()
 	var last error
 	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(200 * time.Millisecond) {
-		resp, err := d.client().CreateTopics(within(t, time.Minute), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
+		resp, err := d.client.CreateTopics(within(t, time.Minute), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{
 			{Topic: d.topic, NumPartitions: partitions, ReplicationFactor: 1},
 		}})
 		if err == nil && (resp.Errors[d.topic] == nil) {
@@ -46,7 +46,7 @@ func topicError(resp *kafka.CreateTopicsResponse, topic string) error {
 func (d *deployment) deleteTopic(t *testing.T) {
 	t.Helper()
 	eventually(t, patience, "topic "+d.topic+" is deleted", func() bool {
-		resp, err := d.client().DeleteTopics(within(t, time.Minute), &kafka.DeleteTopicsRequest{Topics: []string{d.topic}})
+		resp, err := d.client.DeleteTopics(within(t, time.Minute), &kafka.DeleteTopicsRequest{Topics: []string{d.topic}})
 		return err == nil && errors.Is(resp.Errors[d.topic], kafka.UnknownTopicOrPartition)
 	})
 }
@@ -65,7 +65,7 @@ func (d *deployment) spans(ctx context.Context) (map[int]span, error) {
 	for _, p := range partitionIDs() {
 		reqs = append(reqs, kafka.FirstOffsetOf(p), kafka.LastOffsetOf(p))
 	}
-	resp, err := d.client().ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{d.topic: reqs}})
+	resp, err := d.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{d.topic: reqs}})
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +84,7 @@ func (d *deployment) spans(ctx context.Context) (map[int]span, error) {
 
 // committed asks what the group has committed; partitions without anything have -1.
 func (d *deployment) committed(ctx context.Context) (map[int]int64, error) {
-	resp, err := d.client().OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: d.group, Topics: map[string][]int{d.topic: partitionIDs()}})
+	resp, err := d.client.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: d.group, Topics: map[string][]int{d.topic: partitionIDs()}})
 	if err != nil {
 		return nil, err
 	}
@@ -140,12 +140,12 @@ func (d *deployment) truncate(t *testing.T) map[int]span {
 func (d *deployment) deadTopicHolds(t *testing.T, c *corpus) {
 	t.Helper()
 	ctx := within(t, patience)
-	resp, err := d.client().ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{d.dead: {kafka.FirstOffsetOf(0), kafka.LastOffsetOf(0)}}})
+	resp, err := d.client.ListOffsets(ctx, &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{d.dead: {kafka.FirstOffsetOf(0), kafka.LastOffsetOf(0)}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	ends := resp.Topics[d.dead][0]
-	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{d.addr}, Topic: d.dead, MaxBytes: 32 << 20, MaxWait: 50 * time.Millisecond})
+	r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{d.addr}, Topic: d.dead, MaxBytes: 32 << 20})
 	defer r.Close()
 	seen := map[string]bool{}
 	for at := ends.FirstOffset; at < ends.LastOffset; {
