@@ -133,11 +133,16 @@ func (d *deployment) mustEqual(t *testing.T, c *corpus) {
 // onEachKafka runs a case against the embedded broker and against Apache Kafka.
 func onEachKafka(t *testing.T, f func(t *testing.T, k kafkaKind)) {
 	for _, k := range []kafkaKind{embedded, real} {
-		t.Run(string(k), func(t *testing.T) {
-			t.Parallel()
-			f(t, k)
-		})
+		on(t, k, f)
 	}
+}
+
+// on runs a case against one of them.
+func on(t *testing.T, k kafkaKind, f func(t *testing.T, k kafkaKind)) {
+	t.Run(string(k), func(t *testing.T) {
+		t.Parallel()
+		f(t, k)
+	})
 }
 
 // apache is the real Kafka that all cases share, each with topics of its own; it is started by the first.

@@ -11,10 +11,11 @@ import (
 	"github.com/tingke/tingke/pipeline/failpoint"
 )
 
-// TestKilledAtFailpoints: the worker dies once at every named place of a message's way.
+// TestKilledAtFailpoints: the worker dies once at every named place of a message's way. On the embedded broker TestKill of
+// the program's own tests does that.
 func TestKilledAtFailpoints(t *testing.T) {
 	t.Parallel()
-	onEachKafka(t, func(t *testing.T, k kafkaKind) {
+	on(t, real, func(t *testing.T, k kafkaKind) {
 		c := mixed(t)
 		d := deploy(t, k, setup{})
 		names := failpoint.Names()
@@ -42,16 +43,16 @@ func TestKilledAtFailpoints(t *testing.T) {
 }
 
 // TestKilledAtMoments: the worker dies again and again, at moments that the seed decides: most of them at work, some while
-// it starts or joins.
+// it starts or joins. On the embedded broker TestKill does that.
 func TestKilledAtMoments(t *testing.T) {
 	t.Parallel()
-	kills := map[kafkaKind]int{embedded: 40, real: 10}
-	onEachKafka(t, func(t *testing.T, k kafkaKind) {
+	const kills = 10
+	on(t, real, func(t *testing.T, k kafkaKind) {
 		c := mixed(t)
 		rng := rngFor(t.Name())
 		d := deploy(t, k, setup{})
-		parts := c.parts(kills[k] + 1)
-		for i, part := range parts[:kills[k]] {
+		parts := c.parts(kills + 1)
+		for i, part := range parts[:kills] {
 			w := d.worker(t)
 			pause := time.Duration(rng.IntN(2000)) * time.Millisecond
 			if i%3 > 0 {
@@ -63,7 +64,7 @@ func TestKilledAtMoments(t *testing.T) {
 			w.kill(t)
 		}
 		w := d.worker(t)
-		d.send(t, parts[kills[k]])
+		d.send(t, parts[kills])
 		d.mustEqual(t, c)
 		d.stop(t, w)
 		d.close(t)
