@@ -5,11 +5,12 @@ import { useTranslation } from 'react-i18next';
 import { useGet } from '../../api/client';
 import { type Filters } from '../../ui/filters';
 import { count } from '../../ui/format';
+import { statuses } from './keep';
 
 // facets are the filters of the list whose values stand beside it, with the words of a value and of an empty one.
-const facets: { name: string; words?: string; none?: string }[] = [
-  { name: 'trend', words: 'trend', none: 'no_trend' },
-  { name: 'status', words: 'opinion_status' },
+const facets: { name: string; words?: string; none?: string; order?: string[] }[] = [
+  { name: 'trend', words: 'trend', order: ['new', 'rising', 'steady', 'fading'] },
+  { name: 'status', words: 'opinion_status', order: statuses },
   { name: 'kind', words: 'kind' },
   { name: 'aspect', words: 'aspect' },
   { name: 'department', none: 'no_department' },
@@ -36,12 +37,13 @@ export function Facets({ filters, set }: { filters: Filters; set: (changes: Reco
   );
 }
 
-function Facet({ name, words, none, filters, set }: (typeof facets)[number] & { filters: Filters; set: (changes: Record<string, string[]>) => void }) {
+function Facet({ name, words, none, order, filters, set }: (typeof facets)[number] & { filters: Filters; set: (changes: Record<string, string[]>) => void }) {
   const { t } = useTranslation('opinions');
   const [all, setAll] = useState(false);
   const counted = useFacet(name, filters) ?? [];
   const chosen = (filters[name] as string[] | undefined) ?? [];
-  const values = counted.map((x) => ({ value: x.value === '' ? '-' : x.value, n: x.opinions })).filter((x) => x.value !== '-' || (none && name !== 'trend'));
+  const values = counted.map((x) => ({ value: x.value === '' ? '-' : x.value, n: x.opinions })).filter((x) => x.value !== '-' || none);
+  if (order) values.sort((a, b) => order.indexOf(a.value) - order.indexOf(b.value));
   for (const v of chosen) if (!values.some((x) => x.value === v)) values.push({ value: v, n: 0 });
   if (values.length === 0) return null;
   const shown = all ? values : values.filter((x, i) => i < few || chosen.includes(x.value));

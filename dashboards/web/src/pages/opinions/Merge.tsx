@@ -41,7 +41,7 @@ export function Merge({ rows, close, done }: { rows: Row[]; close: () => void; d
       <Typography.Paragraph type="secondary">{t('merge_stays')}</Typography.Paragraph>
       <Radio.Group value={stays} onChange={(e) => setStays(e.target.value as string)} style={{ width: '100%', maxHeight: 260, overflowY: 'auto' }}>
         {rows.map((r) => (
-          <Flex key={r.opinion_id} justify="space-between" align="center" gap={12} style={{ padding: '6px 0', borderTop: '1px solid #f3f4f7' }}>
+          <Flex key={r.opinion_id} justify="space-between" align="center" gap={12} style={{ padding: '6px 0', borderTop: '1px solid #f3f4f7', fontSize: 14 }}>
             <Radio value={r.opinion_id}>{r.title}</Radio>
             <Flex gap={8} align="center" style={{ whiteSpace: 'nowrap' }}>
               <span className="muted">

@@ -7,6 +7,7 @@ import { Link, useLocation } from 'react-router';
 import { useGet } from '../../api/client';
 import { useList } from '../../api/list';
 import { useMe } from '../../api/me';
+import { language } from '../../i18n';
 import { ExportButton } from '../../ui/ExportButton';
 import { FilterBar } from '../../ui/FilterBar';
 import { address, type Filters, useFilters } from '../../ui/filters';
@@ -46,17 +47,19 @@ export default function Opinions() {
     <Page
       title={t('title')}
       note={counts.data && t('note', { opinions: count(counts.data.opinions), mentions: count(counts.data.mentions) })}
-      extra={<ExportButton what="opinions" query={narrowed} disabled={list.items?.length === 0} />}
+      extra={
+        <>
+          <Select aria-label={t('common:sort')} value={sort} onChange={(v) => set({ sort: v })} options={sorts.map((s) => ({ value: s, label: t(`sort.${s}`) }))} style={{ width: 150 }} />
+          <ExportButton what="opinions" query={narrowed} disabled={list.items?.length === 0} />
+        </>
+      }
     >
       <FilterBar filters={narrowed} set={set} reset={reset} fields={['q', 'period', 'shop', 'team', 'channel']} more={['business', 'polarity']}>
-        <Flex gap={8}>
-          {!wide && (
-            <Button icon={<FilterOutlined />} onClick={() => setFolded(true)}>
-              {t('facets')}
-            </Button>
-          )}
-          <Select aria-label={t('common:sort')} value={sort} onChange={(v) => set({ sort: v })} options={sorts.map((s) => ({ value: s, label: t(`sort.${s}`) }))} style={{ width: 140 }} />
-        </Flex>
+        {!wide && (
+          <Button icon={<FilterOutlined />} onClick={() => setFolded(true)}>
+            {t('facets')}
+          </Button>
+        )}
       </FilterBar>
       {list.error && <Failed error={list.error} retry={() => void list.refetch()} />}
       {!list.error && empty && (
@@ -83,7 +86,7 @@ export default function Opinions() {
               loading={list.isPending || list.stale}
               pagination={false}
               sticky={{ offsetHeader: 56 }}
-              scroll={wide ? undefined : { x: 900 }}
+              scroll={wide ? undefined : { x: 760 }}
               showSorterTooltip={false}
               locale={{ emptyText: list.isPending ? ' ' : <Nothing /> }}
               rowSelection={keeps(me) ? { selectedRowKeys: selected.map((s) => s.opinion_id), preserveSelectedRowKeys: true, onChange: (_keys, rows) => setSelected(rows.filter(Boolean)), getTitleCheckboxProps: () => ({ 'aria-label': t('common:all') }), getCheckboxProps: (r) => ({ 'aria-label': r.title }) as object } : undefined}
@@ -109,13 +112,17 @@ export default function Opinions() {
 function useColumns(scope: Filters, sort: string): TableColumnsType<Row> {
   const { t } = useTranslation('opinions');
   const { search } = useLocation();
+  const numberWidth = language() === 'zh' ? 74 : 98;
   const place = (r: Row) => `/opinions/${r.opinion_id}${address(scope)}`;
-  const number = (name: 'mentions' | 'sessions' | 'customers') => ({ title: t(name), key: name, dataIndex: name, align: 'right' as const, className: 'num', width: 76, sorter: true, sortDirections: ['descend' as const, 'descend' as const], sortOrder: sort === name ? ('descend' as const) : null });
-  const behind = (r: Row, n: number, name: string) => (
-    <Link to={sessionsLink({ ...scope, opinion: r.opinion_id })} aria-label={`${r.title} ${t(name)} ${count(n)}`}>
-      {count(n)}
-    </Link>
-  );
+  const number = (name: 'mentions' | 'sessions' | 'customers') => ({ title: t(name), key: name, dataIndex: name, align: 'right' as const, className: 'num', width: numberWidth, sorter: true, sortDirections: ['descend' as const, 'descend' as const], sortOrder: sort === name ? ('descend' as const) : null });
+  const behind = (r: Row, n: number, name: string) =>
+    n > 0 ? (
+      <Link to={sessionsLink({ ...scope, opinion: r.opinion_id })} aria-label={`${r.title} ${t(name)} ${count(n)}`}>
+        {count(n)}
+      </Link>
+    ) : (
+      count(n)
+    );
   return [
     {
       title: t('title_column'),
@@ -124,15 +131,15 @@ function useColumns(scope: Filters, sort: string): TableColumnsType<Row> {
         <>
           <Link to={place(r)} state={{ list: search }} className="title">
             {r.title}
-          </Link>
-          <div className="muted small">{[t(`common:aspect.${r.aspect}`, { defaultValue: r.aspect }), t(`common:kind.${r.kind}`, { defaultValue: r.kind }), r.product].filter(Boolean).join(' · ')}</div>
+          </Link>{' '}
+          <Trend value={r.trend} />
+          <div className="muted small">{[t(`common:aspect.${r.aspect}`, { defaultValue: r.aspect }), t(`common:kind.${r.kind}`, { defaultValue: r.kind }), r.department, r.product].filter(Boolean).join(' · ')}</div>
         </>
       ),
     },
-    { title: t('common:trend'), key: 'trend', width: 80, render: (_, r) => <Trend value={r.trend} /> },
-    { title: t('course'), key: 'course', width: 108, responsive: ['lg'], render: (_, r) => <Sparkline values={r.spark} width={92} label={t('course_about', { days: r.spark.join(' ') })} color={r.trend === 'rising' ? '#d4380d' : undefined} /> },
+    { title: t('course'), key: 'course', width: 100, responsive: ['lg'], render: (_, r) => <Sparkline values={r.spark} width={84} label={t('course_about', { days: r.spark.join(' ') })} color={r.trend === 'rising' ? '#d4380d' : undefined} /> },
     {
-      title: t('week'), key: 'week', align: 'right', className: 'num', width: 76, sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'week' ? 'descend' : null,
+      title: t('week'), key: 'week', align: 'right', className: 'num', width: numberWidth, sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'week' ? 'descend' : null,
       render: (_, r) => (
         <Tooltip title={t('week_about', { week: r.week, before: r.week_before })}>
           <span>
@@ -145,15 +152,17 @@ function useColumns(scope: Filters, sort: string): TableColumnsType<Row> {
     { ...number('sessions'), render: (_, r) => behind(r, r.sessions, 'sessions') },
     {
       ...number('customers'),
-      render: (_, r) => (
-        <Link to={`${place(r)}#customers`} state={{ list: search }} aria-label={`${r.title} ${t('customers')} ${count(r.customers)}`}>
-          {count(r.customers)}
-        </Link>
-      ),
+      render: (_, r) =>
+        r.customers > 0 ? (
+          <Link to={`${place(r)}#customers`} state={{ list: search }} aria-label={`${r.title} ${t('customers')} ${count(r.customers)}`}>
+            {count(r.customers)}
+          </Link>
+        ) : (
+          count(r.customers)
+        ),
     },
-    { title: t('common:department'), key: 'department', dataIndex: 'department', width: 92, responsive: ['lg'] },
     {
-      title: t('handling'), key: 'status', width: 132,
+      title: t('handling'), key: 'status', width: 116,
       render: (_, r) => (
         <>
           <Status of={r} />
@@ -161,6 +170,6 @@ function useColumns(scope: Filters, sort: string): TableColumnsType<Row> {
         </>
       ),
     },
-    { title: t('last_seen'), key: 'last_seen', dataIndex: 'last_seen', width: 104, className: 'num', responsive: ['xl'], sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'last_seen' ? 'descend' : null },
+    { title: t('last_seen'), key: 'last_seen', dataIndex: 'last_seen', width: 104, className: 'num', responsive: ['xxl'], sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'last_seen' ? 'descend' : null },
   ];
 }

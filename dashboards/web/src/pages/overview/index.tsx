@@ -43,7 +43,7 @@ export default function Overview() {
   const pick = (d: string) => go({ day: d });
   const open = (figure: string, on: string) => go({ figure, on });
   return (
-    <Page title={t('title')} note={empty || !known ? undefined : t('beside', { day, weekday: dayjs(day).format('ddd') })} extra={empty || !known ? undefined : <DayPicker day={day} today={today} pick={pick} />}>
+    <Page title={t('title')} note={empty || !known ? undefined : [t('beside', { day, weekday: dayjs(day).format('ddd') }), day === today && t('running')].filter(Boolean).join(' · ')} extra={empty || !known ? undefined : <DayPicker day={day} today={today} pick={pick} />}>
       {empty ? (
         <Start />
       ) : (
