@@ -10,6 +10,7 @@ export default defineConfig({
   reporter: [['list']],
   globalSetup: './e2e/demo.ts',
   use: {
+    actionTimeout: 20_000,
     viewport: { width: 1440, height: 900 },
     locale: 'zh-CN',
     timezoneId: 'Asia/Shanghai',
