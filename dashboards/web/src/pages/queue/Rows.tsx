@@ -198,7 +198,7 @@ function Where({ row }: { row: Row }) {
     <span className="queue-tags">
       {row.state === 'open' && <Tag color="green">{t('state.open')}</Tag>}
       {row.conflicts > 0 && (
-        <Tag color="orange" icon={<WarningOutlined />}>
+        <Tag color="orange" icon={<WarningOutlined aria-hidden />}>
           {t('conflicts_n', { n: row.conflicts })}
         </Tag>
       )}

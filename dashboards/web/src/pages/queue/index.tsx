@@ -134,13 +134,13 @@ export default function Queue() {
       extra={
         <>
           {decides && (
-            <Button icon={<TeamOutlined />} onClick={() => setAssigning(true)}>
+            <Button icon={<TeamOutlined aria-hidden />} onClick={() => setAssigning(true)}>
               {t('assign_many')}
             </Button>
           )}
           <ExportButton what="sessions" query={where} />
           <Tooltip title="?">
-            <Button icon={<QuestionCircleOutlined />} aria-label={t('keys')} onClick={() => setHelp(true)} />
+            <Button icon={<QuestionCircleOutlined aria-hidden />} aria-label={t('keys')} onClick={() => setHelp(true)} />
           </Tooltip>
         </>
       }

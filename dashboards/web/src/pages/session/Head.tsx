@@ -63,7 +63,7 @@ function Assignee({ session, review }: { session: string; review: Review }) {
   return (
     <span>
       {t('assignee')} <b>{review.assignee || t('nobody')}</b>{' '}
-      <Button size="small" type="link" icon={<UserSwitchOutlined />} loading={give.isPending} onClick={() => to(mine ? '' : me.user)} style={{ paddingInline: 4 }}>
+      <Button size="small" type="link" icon={<UserSwitchOutlined aria-hidden />} loading={give.isPending} onClick={() => to(mine ? '' : me.user)} style={{ paddingInline: 4 }}>
         {t(mine ? 'give_back' : 'take_it')}
       </Button>
     </span>
@@ -86,19 +86,19 @@ export function Steps({ neighbours, go, help }: { neighbours: Schemas['Neighbour
     <Space wrap>
       <Space.Compact>
         <Tooltip title="p">
-          <Button icon={<LeftOutlined />} disabled={!neighbours?.previous} onClick={() => go(neighbours?.previous)} aria-label={t('previous')} />
+          <Button icon={<LeftOutlined aria-hidden />} disabled={!neighbours?.previous} onClick={() => go(neighbours?.previous)} aria-label={t('previous')} />
         </Tooltip>
         <Tooltip title="n">
           <Button disabled={!neighbours?.next} onClick={() => go(neighbours?.next)} aria-label={t('next')}>
-            {t('next')} <RightOutlined />
+            {t('next')} <RightOutlined aria-hidden />
           </Button>
         </Tooltip>
       </Space.Compact>
       <Tooltip title={t('copy_link')}>
-        <Button icon={<LinkOutlined />} aria-label={t('copy_link')} onClick={() => void copy()} />
+        <Button icon={<LinkOutlined aria-hidden />} aria-label={t('copy_link')} onClick={() => void copy()} />
       </Tooltip>
       <Tooltip title="?">
-        <Button icon={<QuestionCircleOutlined />} aria-label={t('keys')} onClick={help} />
+        <Button icon={<QuestionCircleOutlined aria-hidden />} aria-label={t('keys')} onClick={help} />
       </Tooltip>
     </Space>
   );

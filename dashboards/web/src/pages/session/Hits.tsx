@@ -62,7 +62,7 @@ function HitView({ hit: h, detail, active, explained, writing, busy, onHit, onEx
         <Tag color={stateColor[h.state]}>{t(`hit_state.${h.state}`)}</Tag>
         {h.conflict && (
           <Tooltip title={t('conflict_text', { who: h.by })}>
-            <Tag color="orange" icon={<WarningOutlined />}>
+            <Tag color="orange" icon={<WarningOutlined aria-hidden />}>
               {t('in_conflict')}
             </Tag>
           </Tooltip>
@@ -78,17 +78,17 @@ function HitView({ hit: h, detail, active, explained, writing, busy, onHit, onEx
       </div>
       <div className="hit-acts">
         {may('confirm') && (
-          <Button size="small" type="primary" icon={<CheckOutlined />} disabled={busy} onClick={() => void take({ action: 'confirm', hit_id: h.hit_id })}>
+          <Button size="small" type="primary" icon={<CheckOutlined aria-hidden />} disabled={busy} onClick={() => void take({ action: 'confirm', hit_id: h.hit_id })}>
             {t('act.confirm')}
           </Button>
         )}
         {may('dismiss') && (
-          <Button size="small" icon={<CloseOutlined />} disabled={busy} onClick={() => onWrite({ hit: h.hit_id, action: 'dismiss' })}>
+          <Button size="small" icon={<CloseOutlined aria-hidden />} disabled={busy} onClick={() => onWrite({ hit: h.hit_id, action: 'dismiss' })}>
             {t('act.dismiss')}
           </Button>
         )}
         {may('appeal') && (
-          <Button size="small" type="primary" icon={<FlagOutlined />} disabled={busy} onClick={() => onWrite({ hit: h.hit_id, action: 'appeal' })}>
+          <Button size="small" type="primary" icon={<FlagOutlined aria-hidden />} disabled={busy} onClick={() => onWrite({ hit: h.hit_id, action: 'appeal' })}>
             {t('act.appeal')}
           </Button>
         )}
@@ -102,11 +102,11 @@ function HitView({ hit: h, detail, active, explained, writing, busy, onHit, onEx
             {t('act.overturn')}
           </Button>
         )}
-        <Button size="small" type="text" icon={<QuestionCircleOutlined />} aria-expanded={explained === h.hit_id} onClick={() => (onHit(h.hit_id), onExplain(explained === h.hit_id ? null : h.hit_id))}>
+        <Button size="small" type="text" icon={<QuestionCircleOutlined aria-hidden />} aria-expanded={explained === h.hit_id} onClick={() => (onHit(h.hit_id), onExplain(explained === h.hit_id ? null : h.hit_id))}>
           {t('why')}
         </Button>
         {isVoid(h.state) && is(me, 'admin', 'supervisor') && (
-          <Button size="small" type="link" icon={<ExperimentOutlined />} onClick={() => onCase(h)}>
+          <Button size="small" type="link" icon={<ExperimentOutlined aria-hidden />} onClick={() => onCase(h)}>
             {t('make_case')}
           </Button>
         )}

@@ -196,11 +196,11 @@ function Opened({ detail }: { detail: Detail }) {
   const next = decides && session.state === 'closed' && (
     <div className="session-next">
       <span className="muted">{undecided > 0 ? t('left', { n: undecided }) : session.reviewed || done ? t('all_done') : t('none_left')}</span>
-      <Button size="small" style={{ marginInlineStart: 'auto' }} icon={done ? <RollbackOutlined /> : <CheckOutlined />} disabled={busy} onClick={finish}>
+      <Button size="small" style={{ marginInlineStart: 'auto' }} icon={done ? <RollbackOutlined aria-hidden /> : <CheckOutlined aria-hidden />} disabled={busy} onClick={finish}>
         {t(done ? 'act.reopen' : 'act.done')}
       </Button>
       <Button size="small" type={undecided === 0 ? 'primary' : 'default'} disabled={!neighbours.data?.next} onClick={() => to(neighbours.data?.next)}>
-        {t('next')} <RightOutlined />
+        {t('next')} <RightOutlined aria-hidden />
       </Button>
     </div>
   );
