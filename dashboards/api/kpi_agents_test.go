@@ -35,6 +35,13 @@ func TestWholeAgents(t *testing.T) {
 	if whole.All == nil || whole.Agents != 3 || whole.All.Rounds != sum || len(whole.Teams) != 0 {
 		t.Errorf("everybody: %+v of %d agents, want %d rounds of 3; teams %+v, want none of fewer than %d agents", whole.All, whole.Agents, sum, whole.Teams, leastTeam)
 	}
+	if len(whole.Rows[0].Like) != 0 {
+		t.Errorf("like for like was not asked for: %v", whole.Rows[0].Like)
+	}
+	alike := get[KPITable](t, f.api, "admin", Prefix+"/kpi?whole=1&like=1&"+inMarch)
+	if l := alike.Rows[0]; l.AgentID != "a1" || l.Like["score"] == nil || *l.Like["score"] != 70 || l.Covered["score"] != 0.5 {
+		t.Errorf("a1 like for like: %v, covered %v", l.Like, l.Covered)
+	}
 	if parts.All != nil {
 		t.Errorf("rows by team and shop come with %+v", parts.All)
 	}

@@ -41,10 +41,10 @@ type KPILine struct {
 	Name     string `json:"name" doc:"of the agent"`
 	TeamSize int    `json:"team_size" doc:"by agent: agents of the team with figures in the period; a mean of fewer than 5 is not shown"`
 	// Like is the mean of all agents on the same shops, of those figures that are ratios and means.
-	Like map[string]*float64 `json:"like_for_like" doc:"by agent: mean of the agents of the same shop, weighted alike, without the agent; null for fewer than 5. With whole=1: what the figure would be had the other agents handled the agent's sessions, by shop, business and aspect"`
+	Like map[string]*float64 `json:"like_for_like" doc:"by agent: mean of the agents of the same shop, weighted alike, without the agent; null for fewer than 5. With whole=1 and like=1: what the figure would be had the other agents handled the agent's sessions, by shop, business and aspect"`
 	// MainTeam and Covered come with whole=1, where a row has no team of its own.
 	MainTeam string             `json:"main_team" doc:"with whole=1: the agent's team with the most rounds; team_size speaks of it"`
-	Covered  map[string]float64 `json:"covered" doc:"with whole=1: the part of the agent's sessions, 0..1, that like_for_like speaks of: those that others have any alike to"`
+	Covered  map[string]float64 `json:"covered" doc:"with whole=1 and like=1: the part of the agent's sessions, 0..1, that like_for_like speaks of: those that others have any alike to"`
 }
 
 // KPITrend is figures day by day.
@@ -61,10 +61,11 @@ func (a *API) kpiRoutes() []Route {
 	period := []string{"from", "to", "shop", "channel", "business", "team"}
 	by := Param{Name: "by", Type: "text", Enum: []string{"agent", "team", "shop", "channel"}, Default: "agent", Doc: "what a row speaks of"}
 	whole := Param{Name: "whole", Type: "bool", Doc: "1: teams and shops together: by agent one row for each agent, by team one for everybody"}
+	like := Param{Name: "like", Type: "bool", Doc: "1: with whole=1, like_for_like and covered too"}
 	return []Route{
 		{
 			Method: http.MethodGet, Path: "/kpi", Roles: quality, Summary: "Figures of agents, teams, shops or channels over a period, beside the team's mean",
-			Filters: append([]string{"agent"}, period...), Query: []Param{by, profileParam, whole}, Response: KPITable{}, Handle: a.kpi,
+			Filters: append([]string{"agent"}, period...), Query: []Param{by, profileParam, whole, like}, Response: KPITable{}, Handle: a.kpi,
 		},
 		{
 			Method: http.MethodGet, Path: "/kpi/trend", Roles: quality, Summary: "The same figures day by day",
@@ -204,18 +205,18 @@ func (a *API) kpi(r *Request) (any, error) {
 			team := others
 			team.By = warehouse.KPIByTeam
 			read(&teams, team)
-			if q.Whole {
+			if q.Whole && r.Get("like") == "1" {
 				alike := others
 				alike.Agents = q.Agents
 				rs.run(func(ctx context.Context) (err error) {
 					beside, err = a.Warehouse.KPIBesides(ctx, alike)
 					return kpiError(err)
 				})
-				if r.Who.Role != access.Agent {
-					everybody := team
-					everybody.Whole = true
-					read(&total, everybody)
-				}
+			}
+			if q.Whole && r.Who.Role != access.Agent {
+				everybody := team
+				everybody.Whole = true
+				read(&total, everybody)
 			}
 		}
 		rs.all(&names, `SELECT toString(if(agent_id != '', agent_id, agent_ids[1])) AS agent, argMax(toString(agent_name), (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest

@@ -140,7 +140,7 @@ func TestScope(t *testing.T) {
 		ask("agent", path, either)
 	}
 	for _, more := range []string{"/sessions?team=二组", "/sessions?agent=b1", "/sessions?shop=森野", "/sessions?customer=c-two-1", "/turns?q=帐篷", "/turns?agent=b1&role=agent", "/mentions?q=帐篷",
-		"/kpi?by=agent&whole=1&from=2026-03-01&to=2026-03-31", "/kpi/broken?agent=b1&from=2026-03-01&to=2026-03-31",
+		"/kpi?by=agent&whole=1&like=1&from=2026-03-01&to=2026-03-31", "/kpi/broken?agent=b1&from=2026-03-01&to=2026-03-31",
 		"/kpi?by=agent&agent=b1&from=2026-03-01&to=2026-03-31", "/kpi?by=team&team=二组&from=2026-03-01&to=2026-03-31", "/kpi?by=shop&from=2026-03-01&to=2026-03-31",
 		"/kpi/sessions?figure=rounds&by=team&from=2026-03-01&to=2026-03-31", "/kpi/sessions?figure=sales&team=二组&from=2026-03-01&to=2026-03-31",
 		"/opinions?q=面膜", "/overview?day=2026-03-02&team=二组"} {
@@ -150,7 +150,7 @@ func TestScope(t *testing.T) {
 		ask("pm-one", encodeQuery(more), foreign)
 	}
 	for _, more := range []string{"/sessions?agent=a2", "/kpi?by=agent&agent=a2&from=2026-03-01&to=2026-03-31", "/kpi/sessions?figure=rounds&from=2026-03-01&to=2026-03-31",
-		"/kpi?whole=1&from=2026-03-01&to=2026-03-31", "/kpi/trend?whole=1&agent=a2&from=2026-03-01&to=2026-03-31", "/kpi/broken?agent=a2&from=2026-03-01&to=2026-03-31"} {
+		"/kpi?whole=1&like=1&from=2026-03-01&to=2026-03-31", "/kpi/trend?whole=1&agent=a2&from=2026-03-01&to=2026-03-31", "/kpi/broken?agent=a2&from=2026-03-01&to=2026-03-31"} {
 		ask("agent", encodeQuery(more), either)
 		ask("agent-team", encodeQuery(more), either)
 	}

@@ -10,7 +10,6 @@ const expect = soon.configure({ timeout: 90_000 });
 
 type Kpi = Record<string, string | number | boolean | null>;
 
-const day = '2026-11-14';
 const columns = ['received', 'rounds', 'avg_reply_ms', 'first_reply_ms', 'within_30s', 'within_180s', 'within_300s', 'order_rate', 'pre_order', 'conversion', 'sales', 'net_sales', 'basket', 'items_per_customer', 'answer_ratio', 'csat', 'invite_rate', 'score', 'hit_rate', 'appeal_rate', 'appeal_won_rate'];
 const counts = new Set(['received', 'rounds', 'pre_order']);
 const money = new Set(['sales', 'net_sales', 'basket']);
@@ -38,6 +37,8 @@ const cells = async (row: Locator) => (await row.getByRole('cell').allInnerTexts
 
 test('every figure of the table is that of the view agent_kpi', async ({ page }) => {
   const problems = watch(page);
+  // The day with the most agents.
+  const [{ day }] = await sql<{ day: string }>(`SELECT toString(toDate(started_at, 'Asia/Shanghai')) AS day FROM sessions GROUP BY day ORDER BY uniqExact(agent_ids) DESC, day DESC LIMIT 1`);
   const rows = await sql<Kpi>(`SELECT agent_id, team, shop, ${columns.join(', ')} FROM agent_kpi(profile = 'generic', from = '${day}', to = '${day}', as_of = today()) ORDER BY agent_id, team, shop`);
   expect(rows.length).toBeGreaterThan(2);
   await login(page, 'supervisor', `/agents?from=${day}&to=${day}&split=1&beside=none&cols=${columns.join()}`);

@@ -1,3 +1,4 @@
+import { keepPreviousData } from '@tanstack/react-query';
 import { Alert, Card, Segmented, Select, Skeleton, Tooltip } from 'antd';
 import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
@@ -44,11 +45,11 @@ function Body({ agent, mine, period }: { agent: string; mine: boolean; period: F
   const { filters: all, set, params, reset } = useFilters(period, own);
   const { agent: _, ...filters } = all;
   const profile = String(filters.profile ?? 'generic');
-  // Everybody is asked for, as the table of agents does, for whom it stands beside.
-  const table = useGet('/api/v1/kpi', { query: { ...filters, by: 'agent', whole: '1' } });
-  const line = table.data?.rows.find((r) => r.agent_id === agent);
   const asked = params.get('beside');
   const compare: Comparison = asked === 'like' || asked === 'none' ? asked : 'team';
+  // Everybody is asked for, as the table of agents does, for whom it stands beside.
+  const table = useGet('/api/v1/kpi', { query: { ...filters, by: 'agent', whole: '1', ...(compare === 'like' ? { like: '1' } : {}) } }, { placeholderData: keepPreviousData });
+  const line = table.data?.rows.find((r) => r.agent_id === agent);
   const drilled = params.get('figure');
   const day = params.get('day');
   const name = line?.name || (mine ? me.name : '') || agent;

@@ -67,7 +67,7 @@ function Figures({ filters, params, set, profile }: { filters: Filters; params: 
   const asked = params.get('beside');
   const compare: Comparison = by !== 'agent' ? 'none' : asked === 'like' || asked === 'none' ? asked : 'team';
   const columns = (params.get('cols')?.split(',').filter(isName) as Name[] | undefined) ?? shown;
-  const query = { ...filters, by, ...(by === 'agent' && !split ? { whole: '1' } : {}) };
+  const query = { ...filters, by, ...(by === 'agent' && !split ? { whole: '1', ...(compare === 'like' ? { like: '1' } : {}) } : {}) };
   const table = useGet('/api/v1/kpi', { query });
 
   const drilled = params.get('figure');
