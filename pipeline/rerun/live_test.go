@@ -84,14 +84,18 @@ func TestLiveFollowsSwitches(t *testing.T) {
 			}
 		}
 	}
-	stale := p.live() // knows of no switch
-	if err := stale.Refresh(ctx); err != nil {
-		t.Fatal(err)
+	stale, another := p.live(), p.live() // know of no switch
+	for _, l := range []*Live{stale, another} {
+		if err := l.Refresh(ctx); err != nil {
+			t.Fatal(err)
+		}
 	}
 	send(l, turnOf("a", 2, in.Add(time.Minute)))
 	want("a switch in the middle of a write", "a", "run 1, 2 turns, new rules true;")
 	send(stale, turnOf("b", 2, in.Add(time.Minute)))
 	want("a writer that analysed before the switch", "b", "run 1, 2 turns, new rules true;")
+	send(another, turnOf("f", 1, in))
+	want("a session that is new after the switch", "f", "run 1, 1 turns, new rules true;")
 
 	// Starts move out of the period and into it.
 	send(l, startOf("c", periodTo.Add(time.Hour), in))

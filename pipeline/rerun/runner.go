@@ -100,21 +100,37 @@ type Request struct {
 const (
 	leaseRuns   = "runs"
 	leaseRepair = "repair runs"
-	leaseFor    = 2 * time.Minute
+	// leaseFor is how long a process that was killed keeps others out; a person who starts the command again waits so long.
+	leaseFor  = 30 * time.Second
+	leaseWait = 45 * time.Second
 )
 
 // ErrBusy: another process is making or switching a run.
 var ErrBusy = errors.New("another process is starting or switching a run; try again in a moment")
 
-// held runs f under a lease, which is renewed beside it.
-func (r *Runner) held(ctx context.Context, name string, f func(context.Context) error) error {
-	l, err := r.w.TryLease(ctx, name, leaseFor)
-	if err != nil {
-		return err
+// held runs f under a lease, which is renewed beside it. It waits so long for the lease.
+func (r *Runner) held(ctx context.Context, name string, wait time.Duration, f func(context.Context) error) error {
+	var l *warehouse.Lease
+	for began := time.Now(); ; {
+		var err error
+		if l, err = r.w.TryLease(ctx, name, leaseFor); err != nil {
+			return err
+		}
+		if l != nil {
+			break
+		}
+		if time.Since(began) >= wait {
+			return ErrBusy
+		}
+		timer := time.NewTimer(time.Second)
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return ctx.Err()
+		case <-timer.C:
+		}
 	}
-	if l == nil {
-		return ErrBusy
-	}
+	var err error
 	ctx, cancel := context.WithCancelCause(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -160,7 +176,7 @@ func (r *Runner) Start(ctx context.Context, q Request, fresh bool) (run *warehou
 	}
 	want := warehouse.Run{State: "running", From: q.From, To: q.To, RulesVersion: set.Version(), ModelVersion: base.ModelVersion(), Epoch: q.Epoch, Filter: q.Filter.String(),
 		Actor: q.Actor, Note: q.Note, CreatedAt: time.Now().UTC().Truncate(time.Millisecond)}
-	err = r.held(ctx, leaseRuns, func(ctx context.Context) error {
+	err = r.held(ctx, leaseRuns, leaseWait, func(ctx context.Context) error {
 		if !fresh {
 			known, err := r.w.Runs(ctx)
 			if err != nil {

@@ -29,7 +29,7 @@ func (r *Runner) Switch(ctx context.Context, id uint64, actor string) (*Switched
 		return nil, errors.New("run 0 is the live one; --back takes switches back")
 	}
 	var out *Switched
-	err := r.held(ctx, leaseRuns, func(ctx context.Context) error {
+	err := r.held(ctx, leaseRuns, leaseWait, func(ctx context.Context) error {
 		_, run, err := r.target(ctx, id)
 		if err != nil {
 			return err
@@ -51,7 +51,7 @@ var ErrNothingToTakeBack = errors.New("no switch stands that could be taken back
 // since.
 func (r *Runner) Back(ctx context.Context, actor string) (*Switched, error) {
 	var out *Switched
-	err := r.held(ctx, leaseRuns, func(ctx context.Context) error {
+	err := r.held(ctx, leaseRuns, leaseWait, func(ctx context.Context) error {
 		all, err := r.w.Switches(ctx)
 		if err != nil {
 			return err
@@ -161,7 +161,7 @@ func (r *Runner) RepairDue(ctx context.Context) (n int, err error) {
 	if marks == r.repaired.marks && time.Since(r.repaired.at) < repairEvery {
 		return 0, nil
 	}
-	err = r.held(ctx, leaseRepair, func(ctx context.Context) error {
+	err = r.held(ctx, leaseRepair, 0, func(ctx context.Context) error {
 		n, err = r.Repair(ctx)
 		return err
 	})
