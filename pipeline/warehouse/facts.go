@@ -27,7 +27,7 @@ type FactsCut struct {
 // Live is the condition, on session_facts and on opinion_facts, on the rows that count at this moment.
 func (c FactsCut) Live() string {
 	if !c.moved {
-		return fmt.Sprintf("base = %d", c.Base)
+		return fmt.Sprintf("base = %d AND gen = 0", c.Base)
 	}
 	moves := fmt.Sprintf("FROM fact_moves WHERE base = %d AND gen <= %d", c.Base, c.Gen)
 	return fmt.Sprintf("base = %d AND gen <= %d AND if(gen = 0, session_id NOT IN (SELECT session_id %s), (session_id, gen) IN (SELECT session_id, max(gen) %s GROUP BY session_id))", c.Base, c.Gen, moves, moves)
@@ -240,10 +240,10 @@ func (w *Warehouse) factsRound(ctx context.Context) error {
 func (w *Warehouse) changedFacts(ctx context.Context, since time.Time) ([]string, error) {
 	k := &w.facts
 	var out []string
-	sql := fmt.Sprintf(`SELECT session_id, groupArray((run_id, version)), max(folds), now64(3) FROM (
-			SELECT session_id, run_id, max(version) AS version, toUInt64(0) AS folds FROM analyses WHERE written_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id, run_id
+	sql := fmt.Sprintf(`SELECT session_id, groupArray((run, latest)), max(folds), now64(3) FROM (
+			SELECT session_id, run_id AS run, max(version) AS latest, toUInt64(0) AS folds FROM analyses WHERE written_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id, run_id
 			UNION ALL
-			SELECT session_id, toUInt64(0) AS run_id, toUInt64(0) AS version, max(version) AS folds FROM review_states WHERE folded_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id
+			SELECT session_id, toUInt64(0) AS run, toUInt64(0) AS latest, max(version) AS folds FROM review_states WHERE folded_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id
 		) GROUP BY session_id`, since.UnixMilli(), since.UnixMilli())
 	err := w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
 		var id string
