@@ -70,7 +70,11 @@ func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells stri
 		made := uint64(now.at.UnixMilli())<<16 | uint64(rand.Uint32()&0xffff)
 		sql := strings.NewReplacer("{from:Date}", "toDate('"+missing[0]+"')", "{to:Date}", "toDate('"+missing[len(missing)-1]+"')").Replace(cells)
 		sql = fmt.Sprintf("INSERT INTO kpi_facts (profile, made, %s) SELECT %s, %d, %s FROM (WITH %s) WHERE day IN ('%s')", kpiColumnList, quote(profile), made, kpiColumnList, sql, strings.Join(missing, "', '"))
-		if err := w.conn.Exec(ctx, sql); err != nil {
+		// What was begun is finished for the next who asks, also where this one has gone.
+		making, cancel := context.WithTimeout(context.WithoutCancel(ctx), factsTimeout)
+		err := w.conn.Exec(making, sql)
+		cancel()
+		if err != nil {
 			return "", fmt.Errorf("cannot work out figures of %s to %s: %w", missing[0], missing[len(missing)-1], err)
 		}
 		for _, day := range missing {
