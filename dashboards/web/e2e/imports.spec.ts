@@ -2,29 +2,30 @@ import { expect, test } from '@playwright/test';
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import writeExcel from 'write-excel-file/node';
 
 import { login, sql, watch } from './help';
 
 // table is a file as a shop console gives it, with ids that no other run has used.
-function table(): { path: string; ids: string[] } {
+async function table(): Promise<{ path: string; ids: string[] }> {
   const run = `e2e-${Date.now().toString(36)}`;
   const ids = [`${run}-a`, `${run}-b`];
   const rows = [
-    '会话ID,买家昵称,发送人,发送时间,消息内容,店铺名称,备注',
-    `${ids[0]},小明,小明,2026-11-10 10:00:00,你们的面膜太硬了，用起来不舒服,导入测试店,甲`,
-    `${ids[0]},小明,导入测试店:小美,2026-11-10 10:00:20,亲，给您带来不便非常抱歉,导入测试店,甲`,
-    `${ids[1]},小红,小红,2026-11-10 11:00:00,为什么面膜B这么贵,导入测试店,乙`,
-    `${ids[1]},小红,导入测试店:小美,2026-11-10 11:05:00,爱买不买，没空跟你说,导入测试店,乙`,
-    `${ids[1]},小红,路人,2026-11-10 11:06:00,谁都不是,导入测试店,乙`,
+    ['会话ID', '买家昵称', '发送人', '发送时间', '消息内容', '店铺名称', '备注'],
+    [ids[0], '小明', '小明', '2026-11-10 10:00:00', '你们的面膜太硬了，用起来不舒服', '导入测试店', '甲'],
+    [ids[0], '小明', '导入测试店:小美', '2026-11-10 10:00:20', '亲，给您带来不便非常抱歉', '导入测试店', '甲'],
+    [ids[1], '小红', '小红', '2026-11-10 11:00:00', '为什么面膜B这么贵', '导入测试店', '乙'],
+    [ids[1], '小红', '导入测试店:小美', '2026-11-10 11:05:00', '爱买不买，没空跟你说', '导入测试店', '乙'],
+    [ids[1], '小红', '路人', '2026-11-10 11:06:00', '谁都不是', '导入测试店', '乙'],
   ];
-  const path = join(mkdtempSync(join(tmpdir(), 'tingke-import-')), 'chats.csv');
-  writeFileSync(path, rows.join('\n'));
+  const path = join(mkdtempSync(join(tmpdir(), 'tingke-import-')), 'chats.xlsx');
+  await writeExcel(rows.map((row) => row.map((value) => ({ type: String, value: value as string })))).toFile(path);
   return { path, ids };
 }
 
-test('a table is uploaded, its columns mapped, previewed and imported', async ({ page }) => {
+test('an xlsx is uploaded, its columns mapped, previewed and imported', async ({ page }) => {
   const problems = watch(page);
-  const { path, ids } = table();
+  const { path, ids } = await table();
   await login(page, 'supervisor', '/imports');
   await page.locator('input[type=file]').setInputFiles(path);
 

@@ -87,7 +87,7 @@ function FormFields({ pack, yaml, form: f, values, readOnly, applied, filling }:
       <Form form={form} layout="vertical" disabled={readOnly} onFinish={(v) => void apply(v)} scrollToFirstError>
         <div className="rule-form">
           {f.fields.map((field) => (
-            <Form.Item key={field.name} name={field.name} label={field.label[language()]} extra={field.help?.[language()]} rules={field.required ? [{ required: true, message: t('needed') }] : []} className={['tests', 'steps', 'words'].includes(field.type) ? 'wide' : undefined}>
+            <Form.Item key={field.name} name={field.name} label={field.label[language()]} extra={field.help?.[language()]} rules={field.required ? [{ required: true, message: t('needed') }] : []} className={['tests', 'steps'].includes(field.type) || (field.type === 'words' && field.required) ? 'wide' : undefined}>
               <FieldInput field={field} fixed={field.name === 'id' && !filling} />
             </Form.Item>
           ))}

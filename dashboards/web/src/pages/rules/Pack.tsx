@@ -1,5 +1,5 @@
 import { useQuery } from '@tanstack/react-query';
-import { Alert, App, Badge, Button, Card, Flex, Grid, Menu, Segmented, Tabs, Tag, Tooltip } from 'antd';
+import { Alert, App, Badge, Button, Card, Flex, Grid, Menu, Segmented, Skeleton, Tabs, Tag, Tooltip } from 'antd';
 import { lazy, Suspense, useDeferredValue, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { useBlocker, useLocation, useParams, useSearchParams } from 'react-router';
@@ -65,6 +65,7 @@ function Editing({ pack, saved }: { pack: string; saved: Schemas['PackText'] | n
   const rules = settled.trim() === '' ? [] : (lint.data?.rules ?? []);
   const problems = useDeferredValue(settled.trim() === '' ? [] : (lint.data?.problems ?? []));
   const errors = problems.filter((p) => p.severity === 'error').length;
+  const waiting = settled.trim() !== '' && lint.isPending;
   const chosen = rules.find((r) => r.id === params.get('rule'));
 
   useLeaving(changed, (go) => void modal.confirm({ title: t('leave_title'), content: t('leave_text'), okText: t('leave'), okButtonProps: { danger: true }, cancelText: t('stay'), onOk: go }));
@@ -90,7 +91,7 @@ function Editing({ pack, saved }: { pack: string; saved: Schemas['PackText'] | n
               {t('problems')}
             </Badge>
           ),
-          children: <Problems problems={problems} go={(line) => { setWay('text'); setAt(line); }} />,
+          children: <Problems problems={problems} waiting={waiting} go={(line) => { setWay('text'); setAt(line); }} />,
         },
         { key: 'tests', label: t('tests'), children: <Tests yaml={text} /> },
         { key: 'try', label: t('try'), children: <TryIt yaml={text} rule={chosen?.id} /> },
@@ -125,7 +126,7 @@ function Editing({ pack, saved }: { pack: string; saved: Schemas['PackText'] | n
       {!own && writes && <Alert type="info" showIcon style={{ marginBottom: 12 }} title={t('built_in_note')} />}
       <Flex gap={16} align="start" vertical={!wide}>
         <Flex gap={12} style={{ flex: 3, minWidth: 0, width: '100%' }} align="start" vertical={!wide}>
-          <RuleMenu rules={rules} chosen={filling ? undefined : chosen?.id} choose={choose} add={writes ? (form) => { setFilling({ form, values: {} }); setWay('form'); } : undefined} />
+          <RuleMenu waiting={waiting} rules={rules} chosen={filling ? undefined : chosen?.id} choose={choose} add={writes ? (form) => { setFilling({ form, values: {} }); setWay('form'); } : undefined} />
           <div style={{ flex: 1, minWidth: 0, width: '100%' }}>
             {way === 'text' ? (
               <Card size="small" styles={{ body: { padding: 0 } }}>
@@ -143,7 +144,7 @@ function Editing({ pack, saved }: { pack: string; saved: Schemas['PackText'] | n
                 <Button onClick={() => { setWay('text'); setAt(chosen.line); }}>{t('open_text')}</Button>
               </Card>
             ) : (
-              <Card size="small">
+              <Card size="small" loading={waiting}>
                 <Nothing text={t('choose_rule')} />
               </Card>
             )}
@@ -175,11 +176,11 @@ function useLeaving(changed: boolean, ask: (go: () => void) => void) {
   }, [changed]);
 }
 
-function RuleMenu({ rules, chosen, choose, add }: { rules: Schemas['DraftRule'][]; chosen?: string; choose: (id: string) => void; add?: (form: string) => void }) {
+function RuleMenu({ waiting, rules, chosen, choose, add }: { waiting: boolean; rules: Schemas['DraftRule'][]; chosen?: string; choose: (id: string) => void; add?: (form: string) => void }) {
   const { t } = useTranslation('rules');
   const forms = useGet('/api/v1/rules/forms', {}, { staleTime: Infinity }).data?.items ?? [];
   return (
-    <Card size="small" className="rule-menu" styles={{ body: { padding: 0 } }}>
+    <Card size="small" className="rule-menu" styles={{ body: { padding: 0 } }} loading={waiting}>
       <Menu
         mode="inline"
         selectedKeys={chosen ? [chosen] : []}
@@ -194,8 +195,9 @@ function RuleMenu({ rules, chosen, choose, add }: { rules: Schemas['DraftRule'][
   );
 }
 
-function Problems({ problems, go }: { problems: Schemas['LintProblem'][]; go: (line: number) => void }) {
+function Problems({ problems, waiting, go }: { problems: Schemas['LintProblem'][]; waiting: boolean; go: (line: number) => void }) {
   const { t } = useTranslation('rules');
+  if (waiting) return <Skeleton active paragraph={{ rows: 2 }} title={false} />;
   if (problems.length === 0) return <Alert type="success" showIcon title={t('no_problems')} />;
   return (
     <Flex vertical gap={8}>
