@@ -18,8 +18,8 @@ import (
 	"github.com/tingke/tingke/schemas"
 )
 
-// worldVersion changes when the same seed makes another store.
-const worldVersion = 1
+// worldVersion changes when the same seed makes another store, such as one with columns that the writer fills only now.
+const worldVersion = 2
 
 const (
 	worldChunk = 2048 // sessions in one write
