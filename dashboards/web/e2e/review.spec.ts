@@ -13,10 +13,10 @@ interface HitRow {
 
 const hitsOf = (session: string) => sql<HitRow>(`SELECT session_id, hit_id, rule_id, decision, state FROM hits WHERE session_id = '${session}'`);
 
-// fresh is a flagged session that nobody has touched: each test takes one of its own.
-async function fresh(where = '1'): Promise<string> {
+// fresh is a flagged session that nobody has touched: each test takes one of its own, the agent's are left to the agent.
+async function fresh(): Promise<string> {
   const rows = await sql<{ session_id: string }>(
-    `SELECT session_id FROM sessions WHERE state = 'closed' AND flagged AND ${where}
+    `SELECT session_id FROM sessions WHERE state = 'closed' AND flagged AND NOT has(agent_ids, 'a301')
        AND session_id IN (SELECT session_id FROM hits WHERE severity IN ('major', 'critical') AND length(evidence) > 0)
        AND session_id IN (SELECT session_id FROM hits WHERE severity != 'info' GROUP BY session_id HAVING count() >= 3 AND countIf(decision != '') = 0)
        AND session_id NOT IN (SELECT session_id FROM reviews) ORDER BY session_id LIMIT 1`,
@@ -121,7 +121,8 @@ test('two reviewers at once: both decisions are kept and the conflict is shown u
   const hit = (await hitsOf(session))[0].hit_id;
   await login(page, 'supervisor', `/sessions/${session}`);
   await expect(card(page, hit).getByRole('button', { name: '驳回', exact: true })).toBeVisible();
-  // The admin confirms meanwhile, unseen by this page.
+  // The admin confirms meanwhile, unseen by this page: it does not get to look again before it decides.
+  await page.route('**/review', (route) => (route.request().method() === 'GET' ? route.abort() : route.continue()));
   const other = await page.context().browser()!.newContext();
   const admin = await other.newPage();
   await login(admin, 'admin', '/');
@@ -133,6 +134,7 @@ test('two reviewers at once: both decisions are kept and the conflict is shown u
   await card(page, hit).getByRole('button', { name: '驳回此项' }).click();
   await expect(card(page, hit).getByText('结论冲突')).toBeVisible();
   expect((await sql<{ n: number }>(`SELECT count() AS n FROM hits WHERE session_id = '${session}' AND conflict`))[0].n).toBe(1);
+  await page.unroute('**/review');
   await page.goto(`${base()}/sessions?tab=conflicts`);
   await expect(page.locator(`tr[data-session="${session}"]`)).toBeVisible();
 
@@ -144,8 +146,8 @@ test('two reviewers at once: both decisions are kept and the conflict is shown u
 });
 
 test('an agent appeals, and somebody who has not decided judges', async ({ page }) => {
-  const session = await fresh("has(agent_ids, 'a301')");
-  const [hit] = await sql<HitRow>(`SELECT session_id, hit_id, rule_id, decision, state FROM hits WHERE session_id = '${session}' AND agent_id = 'a301' AND severity != 'info' AND points < 0 ORDER BY points LIMIT 1`);
+  const [hit] = await sql<HitRow>("SELECT session_id, hit_id, rule_id, decision, state FROM hits WHERE agent_id = 'a301' AND closed AND points < 0 AND session_id NOT IN (SELECT session_id FROM reviews) ORDER BY points, session_id, hit_id LIMIT 1");
+  const session = hit.session_id;
   await login(page, 'supervisor', `/sessions/${session}?hit=${hit.hit_id}`);
   await card(page, hit.hit_id).getByRole('button', { name: '确认', exact: true }).click();
   await expect(card(page, hit.hit_id).getByText('已确认')).toBeVisible();

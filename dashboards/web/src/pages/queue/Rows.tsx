@@ -47,15 +47,15 @@ export function Rows(props: RowsProps) {
             </th>
           )}
           <th>{t('col.opening')}</th>
-          <th>{t('col.found')}</th>
-          <th className="n">{t('col.score')}</th>
-          <th>{t('col.emotion')}</th>
-          <th className="n">
+          <th className="c-found">{t('col.found')}</th>
+          <th className="n c-score">{t('col.score')}</th>
+          <th className="c-emotion">{t('col.emotion')}</th>
+          <th className="n c-experience">
             <Tooltip title={t('experience_is')}>{t('col.experience')}</Tooltip>
           </th>
-          <th>{t('col.agent')}</th>
-          <th>{t('col.review')}</th>
-          <th>{t('col.time')}</th>
+          <th className="c-agent">{t('col.agent')}</th>
+          <th className="c-review">{t('col.review')}</th>
+          <th className="c-time">{t('col.time')}</th>
         </tr>
       </thead>
       <tbody>
@@ -122,11 +122,11 @@ const TableRow = memo(function TableRow(props: OneProps) {
       <td className="n">
         <Experience value={row.experience} />
       </td>
-      <td className="nowrap">
-        <div>{name || row.agent_ids.join('、')}</div>
+      <td>
+        <div className="one-line name">{name || row.agent_ids.join('、')}</div>
         <div className="muted one-line">{[name ? row.agent_ids.join('、') : '', row.team].filter(Boolean).join(' · ')}</div>
       </td>
-      <td className="nowrap">
+      <td>
         <Where row={row} />
       </td>
       <td className="num nowrap">{time(row.started_at, 'MM-DD HH:mm')}</td>
@@ -182,7 +182,7 @@ function Way({ row }: { row: Row }) {
   if (!row.emotion_start && !row.emotion_end) return null;
   if (row.emotion_start === row.emotion_end) return <Emotion value={row.emotion_end} />;
   return (
-    <span className="nowrap">
+    <span className="queue-tags">
       <Emotion value={row.emotion_start} /> <span className="muted">→</span> <Emotion value={row.emotion_end} />
     </span>
   );
