@@ -71,7 +71,7 @@ export function Customers({ opinion: o, scope }: { opinion: Detail; scope: Filte
           locale={{ emptyText: list.isPending ? ' ' : <Nothing text={t('callback_none')} /> }}
           columns={[
             { title: t('customer'), dataIndex: 'customer_id', ellipsis: true, render: (id: string) => <code title={id}>{id.slice(0, 13)}</code> },
-            { title: t('times'), dataIndex: 'mentions', align: 'right', className: 'num', width: 76 },
+            { title: t('times'), dataIndex: 'mentions', align: 'right', className: 'num', width: 84 },
             { title: t('last_session'), key: 'last', width: 112, render: (_, c) => <Link to={turnLink(c.session_id)}>{c.last_day ?? c.session_id}</Link> },
           ]}
         />

@@ -46,6 +46,7 @@ export function Members({ opinion: o }: { opinion: Detail }) {
           ),
         )}
       </div>
+      {o.merged.length > 0 && <div className="muted small" style={{ marginTop: 8 }}>{t('members_merged', { n: o.merged.length })}</div>}
       {asked && <Split opinion={o} members={chosen} close={() => setAsked(false)} done={() => (setAsked(false), setPicked([]))} />}
     </section>
   );
