@@ -46,6 +46,8 @@ test('an alert appears while turns are still being sent', async ({ page }) => {
   // The conversation goes on: nothing has ended it.
   send([turn(id, 3, 'customer', '你们就是这个态度？'), turn(id, 4, 'agent', '亲，我帮您登记')]);
   expect(await sql(`SELECT session_id FROM sessions WHERE session_id = '${id}' AND state = 'closed'`)).toEqual([]);
+  // Whoever is told can open it at once: it does not wait for the early write.
+  await expect.poll(async () => (await sql<{ state: string }>(`SELECT state FROM sessions WHERE session_id = '${id}'`))[0]?.state).toBe('open');
   const stored = await sql<{ severity: string; state: string }>(`SELECT severity, state FROM alerts WHERE session_id = '${id}' AND rule_id = 'forbidden'`);
   expect(stored).toHaveLength(1);
   expect(stored[0].severity).toBe('critical');

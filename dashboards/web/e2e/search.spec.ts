@@ -102,9 +102,9 @@ test('found words become the draft of a rule', async ({ page }) => {
   await dialog.getByLabel('规则编号').fill('presale_item');
   const [answer] = await Promise.all([page.waitForResponse((r) => r.url().endsWith('/api/v1/searches/draft')), dialog.getByRole('button', { name: '生成草稿' }).click()]);
   expect(answer.status()).toBe(200);
-  const made = (await answer.json()) as { yaml: string; rule: string };
-  expect(made.rule).toBe('presale_item');
-  expect(made.yaml).toContain('预售款');
+  const made = (await answer.json()) as { yaml: string };
+  expect(made.yaml).toContain('id: presale_item');
+  expect(made.yaml).toContain('keyword: {any: [预售款]}');
   await expect(page).toHaveURL(/\/rules\/packs\/custom/);
   const state = (await page.evaluate(() => history.state)) as { usr?: { draft?: { yaml: string; words: string[] } } };
   expect(state.usr?.draft?.yaml).toBe(made.yaml);
