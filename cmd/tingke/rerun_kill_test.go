@@ -157,7 +157,19 @@ func (d *deployment) do(t *testing.T, args ...string) {
 // rows gives a query's first column.
 func (d *deployment) rows(t *testing.T, sql string) (out []string) {
 	t.Helper()
-	if err := d.store.Conn().Select(t.Context(), &out, sql); err != nil {
+	rows, err := d.store.Conn().Query(t.Context(), sql)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var v string
+		if err := rows.Scan(&v); err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, v)
+	}
+	if err := rows.Err(); err != nil {
 		t.Fatal(err)
 	}
 	return out
