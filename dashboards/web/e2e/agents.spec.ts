@@ -76,7 +76,7 @@ test('columns are chosen, rows sorted, and both stay in the address', async ({ p
   await login(page, 'supervisor', '/agents?from=2026-10-17&to=2026-11-15');
   await expect(page.locator('tr.ant-table-row').first()).toBeVisible();
   await page.getByRole('button', { name: '指标列' }).click();
-  await page.getByRole('checkbox', { name: '答问比' }).check();
+  await page.getByRole('checkbox', { name: '答问比' }).click();
   await expect(page.getByRole('columnheader', { name: /答问比/ }).first()).toBeVisible();
   await expect(page).toHaveURL(/cols=[^&]*answer_ratio/);
   await page.keyboard.press('Escape');
