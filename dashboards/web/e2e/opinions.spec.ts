@@ -17,6 +17,8 @@ interface Opinion {
 
 const select = "SELECT opinion_id, title, kind, status, if(fixed_on IS NULL, NULL, toString(fixed_on)) AS fixed_on, toFloat64(mentions) AS mentions, toFloat64(sessions) AS sessions, toFloat64(customers) AS customers FROM opinions";
 const opinions = (more: string) => sql<Opinion>(`${select} ${more}`);
+// stamp makes what a test writes its own, so that the tests may run again over the same store
+const stamp = Date.now().toString(36);
 const row = (page: Page, id: string) => page.locator(`tr[data-row-key="${id}"]`);
 const heading = (page: Page) => page.getByRole('heading', { level: 1 });
 
@@ -26,13 +28,10 @@ test('the list and the counts beside it equal the view opinions', async ({ page 
   const kinds = await sql<{ kind: string; n: number }>('SELECT kind, toFloat64(count()) AS n FROM opinions GROUP BY kind ORDER BY n DESC');
   await login(page, 'product', '/opinions');
   await expect(page.locator('tr[data-row-key]')).toHaveCount(all.length);
-  const shown = await page.locator('tr[data-row-key]').evaluateAll((rows) => rows.map((r) => r.getAttribute('data-row-key')));
-  expect(shown).toEqual(all.map((o) => o.opinion_id));
-  for (const o of all) {
-    await expect(row(page, o.opinion_id).getByRole('link', { name: `${o.title} 提及 ${o.mentions}`, exact: true })).toBeVisible();
-    await expect(row(page, o.opinion_id).getByRole('link', { name: `${o.title} 会话 ${o.sessions}`, exact: true })).toBeVisible();
-    await expect(row(page, o.opinion_id).getByRole('link', { name: `${o.title} 客户 ${o.customers}`, exact: true })).toBeVisible();
-  }
+  const shown = await page.locator('tr[data-row-key]').evaluateAll((rows) =>
+    rows.map((r) => ({ opinion_id: r.getAttribute('data-row-key'), title: r.querySelector('a.title')?.textContent, figures: [...r.querySelectorAll('td.num')].slice(1, 4).map((c) => Number(c.textContent?.replaceAll(',', ''))) })),
+  );
+  expect(shown).toEqual(all.map((o) => ({ opinion_id: o.opinion_id, title: o.title, figures: [o.mentions, o.sessions, o.customers] })));
 
   // a filter by its count, then further by words; the address keeps both
   const words: Record<string, string> = { question: '提问', complaint: '抱怨', praise: '表扬', suggestion: '建议', request: '请求', bug: '故障' };
@@ -59,7 +58,7 @@ test('the list and the counts beside it equal the view opinions', async ({ page 
 test('rename, mark as fixed on a day, export as Excel', async ({ page }) => {
   const [o] = await opinions("WHERE mentions > 1 ORDER BY sessions DESC, opinion_id LIMIT 1");
   const [middle] = await sql<{ said: string }>(`SELECT toString(max(day)) AS said FROM mentions WHERE opinion_id = '${o.opinion_id}' AND day < (SELECT max(day) FROM sessions)`);
-  const title = `测试改名 ${o.opinion_id.slice(0, 4)}`;
+  const title = `测试改名 ${stamp}`;
   await login(page, 'product', `/opinions/${o.opinion_id}`);
   await expect(heading(page)).toContainText(o.title);
   await heading(page).getByRole('button', { name: /改名|编辑/ }).click();
@@ -127,19 +126,20 @@ test('several opinions are merged; the address of the one that went leads to the
 test('a way to say it that is another matter is split off', async ({ page }) => {
   const [o] = await opinions('WHERE mentions > 2 ORDER BY mentions DESC, opinion_id LIMIT 1');
   const before = (await opinions('')).length;
+  const title = `拆出来的观点 ${stamp}`;
   await login(page, 'product', `/opinions/${o.opinion_id}`);
   const members = page.getByRole('region', { name: '说法' });
   await members.getByRole('checkbox').last().check();
   await members.getByRole('button', { name: '拆分 (1)' }).click();
   const dialog = page.getByRole('dialog', { name: '拆出 1 种说法' });
-  await dialog.getByRole('textbox', { name: '新观点的名称' }).fill('拆出来的观点');
+  await dialog.getByRole('textbox', { name: '新观点的名称' }).fill(title);
   await dialog.getByRole('button', { name: '拆分' }).click();
   await expect(dialog).toBeHidden();
   await page.getByRole('button', { name: '打开', exact: true }).click();
-  await expect(heading(page)).toContainText('拆出来的观点');
+  await expect(heading(page)).toContainText(title);
   const after = await opinions('');
   expect(after.length).toBe(before + 1);
-  const made = after.find((x) => x.title === '拆出来的观点');
+  const made = after.find((x) => x.title === title);
   const rest = after.find((x) => x.opinion_id === o.opinion_id);
   expect((made?.mentions ?? 0) + (rest?.mentions ?? 0)).toBe(o.mentions);
 });
@@ -157,7 +157,7 @@ test('many are accepted at once', async ({ page }) => {
 
 test('supervisors set the approved answer and nothing else; analysts read', async ({ page }) => {
   const [o] = await opinions('WHERE mentions > 1 ORDER BY mentions, opinion_id LIMIT 1');
-  const answer = `满 300 减 40 需要先领券，${o.opinion_id.slice(0, 4)}`;
+  const answer = `满 300 减 40 需要先领券，${stamp}`;
   await login(page, 'supervisor', `/opinions/${o.opinion_id}`);
   await expect(page.getByRole('region', { name: '处理' })).toContainText('只能改标准答复');
   await expect(heading(page).getByRole('button', { name: /改名|编辑/ })).toHaveCount(0);
