@@ -64,6 +64,11 @@ func (a *app) servePages(ctx context.Context, s *store, j *judging) error {
 	following, stopFollowing := context.WithCancel(ctx)
 	var running sync.WaitGroup
 	running.Go(func() { hub.Run(following) })
+	running.Go(func() { // so that the first visitor does not wait for the copies that pages read
+		if _, err := s.Facts(following); err != nil && following.Err() == nil {
+			a.log.Warn("pages will be slow at first", "error", err)
+		}
+	})
 	defer func() {
 		stopFollowing()
 		running.Wait()

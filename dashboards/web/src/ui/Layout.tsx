@@ -83,14 +83,14 @@ function Frame({ me }: { me: Me }) {
             </Flex>
           </Flex>
         </AntLayout.Header>
-        <AntLayout.Content>
+        <div>
           <Guard key={place.pathname}>
             <Suspense fallback={<Spin style={{ margin: 48 }} />}>
               <Progress />
               <Outlet />
             </Suspense>
           </Guard>
-        </AntLayout.Content>
+        </div>
       </AntLayout>
     </AntLayout>
   );
