@@ -25,7 +25,8 @@ async function fresh(): Promise<string> {
   return rows[0].session_id;
 }
 
-const card = (page: Page, hit: string) => page.locator(`[data-hit="${hit}"]`);
+// card is a hit whose decision the server has taken: while one is on its way, the page shows it as busy.
+const card = (page: Page, hit: string) => page.locator(`[data-hit="${hit}"][aria-busy="false"]`);
 
 test('the queue shows what the view holds, in the order asked for, and the address keeps the filters', async ({ page }) => {
   await loginByForm(page, 'supervisor', '/sessions?tab=all');
@@ -200,6 +201,7 @@ test('many at once: selected sessions are assigned and their hits confirmed', as
   await page.getByRole('dialog').getByRole('button', { name: '分派 1 个' }).click();
   await expect.poll(async () => (await sql<{ assignee: string }>(`SELECT assignee FROM sessions WHERE session_id = '${first}'`))[0].assignee).toBe('supervisor');
   await page.getByRole('tab', { name: '分派给我的' }).click();
+  await expect(page.getByRole('tab', { name: /^分派给我的 \d+$/ })).toHaveAttribute('aria-selected', 'true');
   await row.getByRole('checkbox').check();
   await page.getByRole('toolbar').getByRole('button', { name: '批量确认' }).click();
   const open = (await hitsOf(first)).filter((h) => h.state === 'undecided').length;

@@ -49,7 +49,8 @@ export default function Queue() {
   const decides = is(me, 'admin', 'supervisor');
   const [selected, setSelected] = useState<Set<string>>(new Set());
   const [at, setAt] = useState(-1);
-  const [bulk, setBulk] = useState<'confirm' | 'dismiss' | null>(null);
+  // bulk keeps the sessions it began with, whatever happens to the selection meanwhile.
+  const [bulk, setBulk] = useState<{ action: 'confirm' | 'dismiss'; sessions: string[] } | null>(null);
   const [assigning, setAssigning] = useState(false);
   const [help, setHelp] = useState(false);
   const asked = JSON.stringify(query);
@@ -102,7 +103,7 @@ export default function Queue() {
   };
   const start = (what: 'confirm' | 'dismiss') => {
     if (selected.size > most) void message.warning(t('bulk.many'));
-    else if (selected.size > 0) setBulk(what);
+    else if (selected.size > 0) setBulk({ action: what, sessions: [...selected] });
   };
   const move = (step: number) => setAt((i) => Math.max(0, Math.min(rows.length - 1, i + step)));
   const keys: Key[] = [
@@ -191,7 +192,7 @@ export default function Queue() {
           </Button>
         </Flex>
       )}
-      {bulk && <Bulk sessions={ids} action={bulk} close={() => setBulk(null)} done={() => setSelected(new Set())} />}
+      {bulk && <Bulk {...bulk} close={() => setBulk(null)} done={() => setSelected(new Set())} />}
       {assigning && <Assign selected={ids} from={filters.from as string | undefined} to={filters.to as string | undefined} close={() => setAssigning(false)} done={() => setSelected(new Set())} />}
       <KeyHelp keys={keys} open={help} close={() => setHelp(false)} title={t('keys')} t={t} />
     </Page>

@@ -1,4 +1,4 @@
-import { CheckOutlined, CloseOutlined, ExperimentOutlined, FlagOutlined, QuestionCircleOutlined, WarningOutlined } from '@ant-design/icons';
+import { CheckOutlined, CloseOutlined, ExperimentOutlined, FlagOutlined, LoadingOutlined, QuestionCircleOutlined, WarningOutlined } from '@ant-design/icons';
 import { Button, Input, Tag, Tooltip } from 'antd';
 import { useEffect, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
@@ -53,13 +53,15 @@ function HitView({ hit: h, detail, active, explained, writing, busy, onHit, onEx
   const appeal = h.until === null || (over && !is(me, 'agent')) ? '' : t(over ? 'appeal_over' : 'appeal_until', { at: time(h.until, 'MM-DD HH:mm') });
   const form = writing?.hit === h.hit_id ? writing : null;
   return (
-    <section ref={place} className={`hit ${h.severity}${on ? ' on' : ''}${isVoid(h.state) ? ' void' : ''}`} aria-label={name} aria-current={on || undefined} data-hit={h.hit_id}>
+    <section ref={place} className={`hit ${h.severity}${on ? ' on' : ''}${isVoid(h.state) ? ' void' : ''}`} aria-label={name} aria-current={on || undefined} aria-busy={h.saving} data-hit={h.hit_id}>
       <div className="hit-head" onClick={() => onHit(h.hit_id)}>
         <button type="button" className="hit-name">
           {name}
         </button>
         <Severity value={h.severity} />
-        <Tag color={stateColor[h.state]}>{t(`hit_state.${h.state}`)}</Tag>
+        <Tag color={stateColor[h.state]} icon={h.saving ? <LoadingOutlined aria-hidden /> : undefined}>
+          {t(`hit_state.${h.state}`)}
+        </Tag>
         {h.conflict && (
           <Tooltip title={t('conflict_text', { who: h.by })}>
             <Tag color="orange" icon={<WarningOutlined aria-hidden />}>
