@@ -44,7 +44,7 @@ export default function Queue() {
   const counts = useGet('/api/v1/sessions/counts', { query: where }, { placeholderData: (before) => before });
   const offered = useGet('/api/v1/filters', {}, { staleTime: 300_000 });
   const names = useMemo(() => new Map(offered.data?.agents.map((a) => [a.agent_id, a.name])), [offered.data]);
-  const beside = useMemo(() => Object.fromEntries(Object.entries(counts.data?.by ?? {}).map(([name, values]) => [name, new Map(values.map((v) => [v.value, v.sessions]))])), [counts.data]);
+  const beside = useMemo(() => Object.fromEntries(Object.entries(counts.data?.by ?? {}).map(([name, values]) => [name, new Map((values ?? []).map((v) => [v.value, v.sessions]))])), [counts.data]);
 
   const decides = is(me, 'admin', 'supervisor');
   const [selected, setSelected] = useState<Set<string>>(new Set());

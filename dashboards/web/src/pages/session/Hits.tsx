@@ -45,7 +45,7 @@ function HitView({ hit: h, detail, active, explained, writing, busy, onHit, onEx
   const place = useRef<HTMLElement>(null);
   useEffect(() => {
     if (on) reveal(place.current, 'nearest');
-  }, [on]);
+  }, [on, explained]);
   const may = (action: string) => h.allowed.includes(action);
   const name = ruleName(h.rule_id, h.rule_name);
   // Until when it may be appealed matters to the agent, and to others while it may.
