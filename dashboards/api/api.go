@@ -305,8 +305,20 @@ func tidyValue(v reflect.Value) {
 			}
 		}
 	case reflect.Map:
-		if v.IsNil() && v.CanSet() {
-			v.Set(reflect.MakeMap(v.Type()))
+		if v.IsNil() {
+			if v.CanSet() {
+				v.Set(reflect.MakeMap(v.Type()))
+			}
+			return
+		}
+		if e := v.Type().Elem(); e.Kind() == reflect.Slice && e.Elem().Kind() != reflect.Uint8 {
+			for _, k := range v.MapKeys() {
+				if e := v.MapIndex(k); e.IsNil() {
+					v.SetMapIndex(k, reflect.MakeSlice(e.Type(), 0, 0))
+				} else {
+					tidyValue(e)
+				}
+			}
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -259,4 +260,23 @@ func TestCursor(t *testing.T) {
 	if want := []string{"one-2 critical [ban]", "two-1 critical [ban]", "two-3 major [private]", "one-3 major [private]"}; !slices.Equal(got, want) {
 		t.Errorf("the queue is %v, want %v", got, want)
 	}
+}
+
+func TestTidy(t *testing.T) {
+	f := func(v any, want string) {
+		t.Helper()
+		b, err := json.Marshal(tidy(v))
+		if err != nil || string(b) != want {
+			t.Errorf("%#v: %s %v, want %s", v, b, err, want)
+		}
+	}
+	nan := math.NaN()
+	f(struct{ A []int }{}, `{"A":[]}`)
+	f(struct{ A map[string][]int }{}, `{"A":{}}`)
+	f(struct{ A map[string][]int }{map[string][]int{"x": nil, "y": {1}}}, `{"A":{"x":[],"y":[1]}}`)
+	f(struct {
+		A map[string][]struct{ B []int }
+	}{map[string][]struct{ B []int }{"x": {{}}}}, `{"A":{"x":[{"B":[]}]}}`)
+	f(struct{ A *float64 }{&nan}, `{"A":null}`)
+	f([]struct{ A []string }{{}}, `[{"A":[]}]`)
 }

@@ -201,7 +201,12 @@ func (a *API) opinionFigures(ctx context.Context, x facts, f filter.Filter, id s
 	if id != "" {
 		return load(ctx)
 	}
-	return remember(ctx, a.memo, fmt.Sprint(sql, p), load)
+	// What was merged is no part of the moment of the copies.
+	var merged uint64
+	if err := a.Warehouse.Conn().QueryRow(ctx, "SELECT groupBitXor(cityHash64(opinion_id, target_id)) FROM opinion_redirects").Scan(&merged); err != nil {
+		return nil, err
+	}
+	return remember(ctx, a.memo, fmt.Sprint(merged, sql, p), load)
 }
 
 // distinctSessions counts the sessions of an opinion: rows of opinion_facts are one a session as long as nothing was merged.
