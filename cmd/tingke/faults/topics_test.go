@@ -146,6 +146,8 @@ func TestTopicTruncated(t *testing.T) {
 				d.stop(t, w)
 			} else {
 				w.signal(t, syscall.SIGSTOP)
+				// What it has asked for already is answered with nothing, rather than with what is to be lost.
+				time.Sleep(time.Second)
 			}
 			d.send(t, victims(name, 40))
 			for p, s := range d.truncate(t) {
