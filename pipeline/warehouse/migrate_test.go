@@ -59,7 +59,9 @@ func TestEveryMigrationStatementIsRepeatable(t *testing.T) {
 			if !ok {
 				t.Errorf("%s: %.80q may fail when it runs again", m.Name, sql)
 			}
-			if strings.Contains(sql, "PARTITION BY") && !strings.Contains(sql, "OVER (PARTITION BY") || strings.Contains(sql, "MATERIALIZED VIEW") {
+			// A copy for pages is replaced as a whole, a partition each, and no row of it replaces another.
+			copied := strings.Contains(sql, "MergeTree PARTITION BY base ORDER BY") && !strings.Contains(sql, "ReplacingMergeTree")
+			if strings.Contains(sql, "PARTITION BY") && !strings.Contains(sql, "OVER (PARTITION BY") && !copied || strings.Contains(sql, "MATERIALIZED VIEW") {
 				t.Errorf("%s: %.80q: rows in different partitions never merge, and a materialised view counts replaced rows twice", m.Name, sql)
 			}
 		}
@@ -168,7 +170,7 @@ func TestEveryColumnHasAComment(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	internal := []string{"active_analyses", "active_sessions", "opinion_redirects", "session_heads", "turn_marks", "mention_marks", "opinion_marks", "hit_marks", "review_folds"} // views of our own
+	internal := []string{"active_analyses", "active_sessions", "opinion_redirects", "session_heads", "session_fact_rows", "turn_marks", "mention_marks", "opinion_marks", "hit_marks", "review_folds"} // views of our own
 	for rows.Next() {
 		var table, name, comment string
 		if err := rows.Scan(&table, &name, &comment); err != nil {
