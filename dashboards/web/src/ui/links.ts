@@ -15,3 +15,12 @@ export function sessionsLink(filters: Record<string, unknown>): string {
 export function turnLink(session: string, seq?: number): string {
   return `/sessions/${encodeURIComponent(session)}${seq === undefined ? '' : `?turn=${seq}`}`;
 }
+
+// ownPack is the pack that rules made in the browser go to where no other is chosen.
+export const ownPack = 'custom';
+
+// packLink opens the editor of a pack, at a rule or with a new rule of a form.
+export function packLink(pack: string, at: { rule?: string; form?: string } = {}): string {
+  const query = new URLSearchParams(Object.entries(at).filter(([, v]) => v) as [string, string][]).toString();
+  return `/rules/packs/${encodeURIComponent(pack)}${query ? `?${query}` : ''}`;
+}

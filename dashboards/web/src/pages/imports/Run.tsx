@@ -5,6 +5,7 @@ import { Link } from 'react-router';
 
 import { api, queryClient, type Schemas, useAct, useGet } from '../../api/client';
 import { count } from '../../ui/format';
+import { sessionsLink } from '../../ui/links';
 import { Loaded } from '../../ui/states';
 import { RejectedRows } from './Preview';
 
@@ -68,7 +69,7 @@ function Followed({ job }: { job: Schemas['Job'] }) {
       )}
       {job.state === 'done' && (
         <Flex gap={8}>
-          <Link to="/sessions?from=*&to=*&state=*&flagged=*&reviewed=*&sort=newest">
+          <Link to={sessionsLink({ sort: 'newest' })}>
             <Button type="primary">{t('see_sessions')}</Button>
           </Link>
           <Link to="/">

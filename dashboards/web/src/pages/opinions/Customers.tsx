@@ -10,7 +10,7 @@ import type { Filters } from '../../ui/filters';
 import { count } from '../../ui/format';
 import { turnLink } from '../../ui/links';
 import { Failed, Nothing, useWhy } from '../../ui/states';
-import { csv } from './csv';
+import { csv } from '../../ui/csv';
 import type { Detail } from './keep';
 
 const path = '/api/v1/opinions/{opinion_id}/customers';

@@ -6,8 +6,8 @@ import { Link } from 'react-router';
 import { api, type Schemas, useAct, useGet } from '../../api/client';
 import { is, useMe } from '../../api/me';
 import { time } from '../../ui/format';
+import { packLink } from '../../ui/links';
 import { Loaded, Nothing, useWhy } from '../../ui/states';
-import { packLink } from '.';
 import { Lines } from './Lines';
 
 type Publication = Schemas['Publication'];

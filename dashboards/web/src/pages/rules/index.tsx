@@ -10,20 +10,11 @@ import { language } from '../../i18n';
 import { FilterBar } from '../../ui/FilterBar';
 import { useFilters } from '../../ui/filters';
 import { count, decimal, percent, time } from '../../ui/format';
-import { sessionsLink } from '../../ui/links';
+import { ownPack, packLink, sessionsLink } from '../../ui/links';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';
 import { Severity } from '../../ui/tags';
 import { History } from './History';
-
-// ownPack is the pack that rules made in the browser go to where no other is chosen.
-export const ownPack = 'custom';
-
-// packLink opens the editor of a pack, at a rule or with a new rule of a form.
-export function packLink(pack: string, at: { rule?: string; form?: string } = {}): string {
-  const query = new URLSearchParams(Object.entries(at).filter(([, v]) => v) as [string, string][]).toString();
-  return `/rules/packs/${encodeURIComponent(pack)}${query ? `?${query}` : ''}`;
-}
 
 // Rules lists the rules in use with what they found and how right people say they are.
 export default function Rules() {

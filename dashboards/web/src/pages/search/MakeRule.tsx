@@ -4,10 +4,8 @@ import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 
 import { api, type Schemas, useAct } from '../../api/client';
+import { ownPack, packLink } from '../../ui/links';
 import { useWhy } from '../../ui/states';
-
-// draftPack is the pack that rules made in the browser begin in.
-export const draftPack = 'custom';
 
 interface Values {
   name: string;
@@ -33,7 +31,7 @@ export function MakeRule({ open, words, role, close }: { open: boolean; words: s
   const make = (values: Values) => {
     const body = { name: values.name.trim(), id: values.id.trim(), words: values.words, role: values.role };
     draft.mutate(body, {
-      onSuccess: (made) => void go(`/rules/packs/${draftPack}`, { state: { draft: { ...body, ...made } } }),
+      onSuccess: (made) => void go(packLink(ownPack), { state: { draft: { ...body, ...made } } }),
       onError: (error) => void message.error(why(error)),
     });
   };

@@ -1,0 +1,15 @@
+// Rows for spreadsheets (RFC 4180, with the mark that Excel knows UTF-8 by).
+
+// formulas begin so; a spreadsheet would compute them.
+const formula = /^[=+\-@\t\r]/;
+
+// csv writes rows of texts. A text that a spreadsheet would take for a formula is kept one by an apostrophe before it;
+// numbers, negative ones too, stay numbers.
+export function csv(rows: (string | number)[][]): string {
+  const field = (value: string | number) => {
+    if (typeof value === 'number') return String(value);
+    const text = formula.test(value) ? `'${value}` : value;
+    return /[",\r\n]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
+  };
+  return `\uFEFF${rows.map((r) => r.map(field).join(',')).join('\r\n')}\r\n`;
+}
