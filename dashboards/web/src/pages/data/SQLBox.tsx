@@ -64,7 +64,7 @@ export function SQLBox({ initial, keep }: { initial: string; keep: (sql: string)
 function Rows({ result }: { result: Result }) {
   const { t } = useTranslation('data');
   const rows = result.rows.map((values, i) => ({ key: i, values }));
-  const download = () => save({ name: 'tingke.csv', body: new Blob([csv([result.columns.map((c) => c.name), ...result.rows.map((row) => row.map(field))])], { type: 'text/csv' }) });
+  const download = () => save({ name: 'tingke.csv', body: new Blob([csv([result.columns.map((c) => c.name), ...result.rows.map((row) => row.map(field))], true)], { type: 'text/csv' }) });
   return (
     <Card
       size="small"

@@ -10,13 +10,13 @@ test('cells', () => {
 });
 
 test('a result as a file is safe to open', () => {
-  const f = (value: unknown, want: string) => expect(csv([['c'], [field(value)]])).toBe(`\ufeffc\r\n${want}\r\n`);
+  const f = (value: unknown, want: string) => expect(csv([['c'], [field(value)]], true)).toBe(`\ufeffc\r\n${want}\r\n`);
   f('a,b', '"a,b"');
   f('say "hi"\nbye', '"say ""hi""\nbye"');
   f('=1+1', "'=1+1");
   f('@cmd', "'@cmd");
   f(-5, '-5');
-  f('-5.25', '-5.25');
+  f('-5.20', '-5.20');
   f('-5+cmd', "'-5+cmd");
   f(null, '');
   f([1, 2], '"[1,2]"');

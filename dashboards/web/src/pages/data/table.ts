@@ -6,10 +6,8 @@ export function cell(value: unknown): string {
   return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }
 
-// field is a value as it stands in a file: NULL is empty; decimals come as texts and are numbers all the same.
+// field is a value as it stands in a file: NULL is empty.
 export function field(value: unknown): string | number {
   if (value === null || value === undefined) return '';
-  if (typeof value === 'number') return value;
-  const text = cell(value);
-  return /^-\d{1,15}(\.\d+)?$/.test(text) ? Number(text) : text;
+  return typeof value === 'number' ? value : cell(value);
 }
