@@ -67,8 +67,8 @@ test: deps ## all fast tests
 	go test ./... ./testdata
 
 .PHONY: test-slow
-test-slow: deps ## what is too long for make test: every KPI view in 500 random worlds
-	go test -tags slow -run '^TestSlow' -count=1 -timeout 20m ./pipeline/warehouse
+test-slow: deps ## what is too long for make test: every KPI view in 500 random worlds, reruns amid live traffic
+	go test -tags slow -run '^TestSlow' -count=1 -timeout 20m ./pipeline/warehouse ./pipeline/rerun
 
 .PHONY: test-race
 test-race: deps ## the same under the race detector, without those that only keep the engine busy
@@ -98,7 +98,7 @@ fuzz: deps ## every fuzz target for FUZZTIME (10s)
 .PHONY: lint
 lint: deps ## gofmt, go vet, staticcheck
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); [ -z "$$unformatted" ] || { echo "not gofmt-ed: $$unformatted" >&2; exit 1; }
-	go vet ./... && go vet -tags kill ./cmd/tingke && go vet -tags faults,soak ./cmd/tingke/faults ./pipeline/stream && go vet -tags slow ./pipeline/warehouse
+	go vet ./... && go vet -tags kill ./cmd/tingke && go vet -tags faults,soak ./cmd/tingke/faults ./pipeline/stream && go vet -tags slow ./pipeline/warehouse ./pipeline/rerun
 	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
 DATA ?= ../shared

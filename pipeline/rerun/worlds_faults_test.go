@@ -1,5 +1,0 @@
-//go:build faults
-
-package rerun
-
-const worlds = 20
