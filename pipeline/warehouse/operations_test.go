@@ -15,6 +15,7 @@ import (
 
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/warehouse/engine"
+	"github.com/tingke/tingke/schemas"
 )
 
 func TestDeadLettersLostRangesAndTheForgotten(t *testing.T) {
@@ -68,6 +69,49 @@ func TestDeadLettersLostRangesAndTheForgotten(t *testing.T) {
 	f(nil, "p1", "p'2")
 	f([]string{"p'2", "p3"}, "p'2")
 	f([]string{})
+}
+
+// TestDeadLettersOfATopicMadeAgain: the new topic counts its offsets from 0 and has other bad messages there.
+func TestDeadLettersOfATopicMadeAgain(t *testing.T) {
+	ctx := context.Background()
+	w := open(t, config(t))
+	key := slices.IndexFunc(schemas.Migrations(), func(m schemas.Migration) bool { return m.Name == "0017_dead_letter_key.sql" })
+	if err := w.migrate(ctx, schemas.Migrations()[:key]); err != nil {
+		t.Fatal(err)
+	}
+	// What a program of before the key wrote: in a store that is brought up to date, and beside one that runs already.
+	earlier := func(offset int, sha string) {
+		t.Helper()
+		mustExec(t, w, fmt.Sprintf("INSERT INTO dead_letter_rows (topic, `partition`, `offset`, error, sha256, at) VALUES ('t', 0, %d, 'bad', '%s', '2026-03-02 01:00:00')", offset, sha))
+	}
+	earlier(0, "old")
+	for range 2 { // a crash before the migration is recorded makes it run again
+		if err := w.Migrate(ctx); err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, w, "TRUNCATE TABLE schema_migrations")
+	}
+	letter := func(offset int64, sha string) DeadLetter {
+		return DeadLetter{Topic: "t", Offset: offset, Error: "bad", SHA256: sha, At: monday}
+	}
+	for range 2 { // and replayed
+		if err := w.Write(ctx, Batch{DeadLetters: []DeadLetter{letter(0, "old"), letter(1, "first")}}); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Write(ctx, Batch{DeadLetters: []DeadLetter{letter(0, "new"), letter(1, "second")}}); err != nil {
+			t.Fatal(err)
+		}
+		earlier(1, "second")
+	}
+	want := "0 new, 0 old, 1 first, 1 second"
+	rows := "SELECT arrayStringConcat(arraySort(groupArray(concat(toString(`offset`), ' ', sha256))), ', ') FROM dead_letters"
+	if got := one[string](t, w, rows); got != want {
+		t.Errorf("dead letters %s, want %s", got, want)
+	}
+	mustExec(t, w, "OPTIMIZE TABLE dead_letter_rows FINAL")
+	if got := one[string](t, w, rows); got != want {
+		t.Errorf("after merging: dead letters %s, want %s", got, want)
+	}
 }
 
 func TestOpenSessions(t *testing.T) {

@@ -29,8 +29,8 @@ type Batch struct {
 	LostRanges  []LostRange
 }
 
-// DeadLetter is a message that could not be used. Topic, partition and offset identify it; of a file they are its
-// name, 0 and the line.
+// DeadLetter is a message that could not be used. Topic, partition and offset identify it together with SHA256, because a
+// topic that is made again counts from 0; of a file they are its name, 0 and the line.
 type DeadLetter struct {
 	Topic     string
 	Partition int32
@@ -272,6 +272,7 @@ func deadLetterInserter() *inserter[DeadLetter] {
 		scalar("error", func(d *D) *string { return &d.Error }),
 		scalar("raw_masked", func(d *D) *string { return &d.RawMasked }),
 		scalar("sha256", func(d *D) *string { return &d.SHA256 }),
+		scalar("message", func(d *D) *string { return &d.SHA256 }),
 		scalar("at", func(d *D) time.Time { return clampTime(d.At) }),
 	)
 	return in
