@@ -137,7 +137,15 @@ func (a *app) export(ctx context.Context, r export.Request, out string) (err err
 		r.Progress = func(n int64) { fmt.Fprintf(a.err, "\r%d rows ", n) }
 	}
 	began := time.Now()
-	job, err := export.New(export.Options{DB: s.Conn(), Timezone: zone, Web: "http://" + a.config.Listen.Web}).Start(ctx, r)
+	use, err := a.rulesInUse(ctx, s)
+	if err != nil {
+		return err
+	}
+	names := map[string]string{}
+	for _, x := range use.Set.Rules() {
+		names[x.ID] = x.Name
+	}
+	job, err := export.New(export.Options{DB: s.Conn(), Timezone: zone, Web: "http://" + a.config.Listen.Web, RuleNames: names}).Start(ctx, r)
 	if err != nil {
 		return exportProblem(err)
 	}

@@ -183,7 +183,7 @@ var samples = []Sample{
 var connect = []Connect{
 	{"sql", `tingke sql --json "SELECT * FROM sessions LIMIT 10"`},
 	{"http", `curl -H "Authorization: Bearer TOKEN" -H "Content-Type: application/json" -d '{"sql": "SELECT count() FROM sessions"}' http://HOST/api/v1/data/sql`},
-	{"clickhouse", "With CLICKHOUSE_DSN set, any ClickHouse client reads the views in its database; a user with SELECT on it is enough."},
+	{"clickhouse", `clickhouse-client --host SERVER --database tingke --user READER --query "SELECT * FROM sessions LIMIT 10"`},
 }
 
 func (a *API) dataViews(r *Request) (any, error) {

@@ -177,7 +177,11 @@ func (x *exports) start(r *Request, d *export.Dataset) (_ any, err error) {
 	if err := access.Audit(r.Context(), access.ActionExport, d.Name, map[string]any{"format": format.Name, "filter": r.Filter.String(), "options": options.Encode(), "split": q.Split}); err != nil {
 		return nil, fmt.Errorf("cannot write the audit log, so nothing is exported: %w", err)
 	}
-	exporter := export.New(export.Options{DB: x.api.Warehouse.Conn(), Timezone: x.api.Timezone, Now: x.api.Now})
+	_, names, err := x.api.ruleNames(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	exporter := export.New(export.Options{DB: x.api.Warehouse.Conn(), Timezone: x.api.Timezone, Now: x.api.Now, RuleNames: names})
 	job, err := exporter.Start(r.Context(), q)
 	if err != nil {
 		return nil, exportError(err)

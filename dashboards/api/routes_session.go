@@ -7,7 +7,6 @@ import (
 	"github.com/shopspring/decimal"
 
 	"github.com/tingke/tingke/dashboards/access"
-	"github.com/tingke/tingke/rules"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -291,17 +290,9 @@ func (a *API) judge(ctx context.Context, d *SessionDetail) error {
 	if d.Session.Score != nil {
 		f.Score = schemas.Some(*d.Session.Score)
 	}
-	names := map[string]string{}
-	var set *rules.Set
-	if a.Rules != nil {
-		use, err := a.Rules.InUse(ctx)
-		if err != nil {
-			return err
-		}
-		set = use.Set
-		for _, x := range set.Rules() {
-			names[x.ID] = x.Name
-		}
+	set, names, err := a.ruleNames(ctx)
+	if err != nil {
+		return err
 	}
 	for i := range d.Hits {
 		h := &d.Hits[i]

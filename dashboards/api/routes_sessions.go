@@ -346,15 +346,16 @@ func (a *API) neighbours(r *Request) (any, error) {
 
 // Offered are the values that filters offer.
 type Offered struct {
-	Shops    []string      `json:"shops"`
-	Teams    []string      `json:"teams"`
-	Channels []string      `json:"channels"`
-	Products []string      `json:"products"`
-	Agents   []AgentName   `json:"agents"`
-	Rules    []string      `json:"rules"`
-	First    *string       `json:"first_day" doc:"day of the first session"`
-	Last     *string       `json:"last_day" doc:"day of the last session"`
-	Fields   []FilterField `json:"fields" doc:"all filters and what they take"`
+	Shops    []string          `json:"shops"`
+	Teams    []string          `json:"teams"`
+	Channels []string          `json:"channels"`
+	Products []string          `json:"products"`
+	Agents   []AgentName       `json:"agents"`
+	Rules    []string          `json:"rules"`
+	Names    map[string]string `json:"rule_names" doc:"names by id, of all rules in use"`
+	First    *string           `json:"first_day" doc:"day of the first session"`
+	Last     *string           `json:"last_day" doc:"day of the last session"`
+	Fields   []FilterField     `json:"fields" doc:"all filters and what they take"`
 }
 
 // AgentName is an agent with the name of the latest session.
@@ -404,6 +405,9 @@ func (a *API) offered(r *Request) (any, error) {
 	}
 	out.Shops, out.Teams, out.Channels, out.Products, out.First, out.Last = o.Shops, o.Teams, o.Channels, o.Products, o.First, o.Last
 	out.Rules = o.Rules
+	if _, out.Names, err = a.ruleNames(r.Context()); err != nil {
+		return nil, err
+	}
 	for _, f := range filter.Fields() {
 		out.Fields = append(out.Fields, FilterField{f.Name, f.Type, f.Enum, f.Repeated, f.Doc})
 	}

@@ -13,7 +13,8 @@ func label(l Lang, rules map[string]string, set, key string) string {
 			return e.Chinese()
 		}
 	case "rule":
-		if name := rules[key]; name != "" && l == Chinese {
+		// Our English words are for built-in rules that nobody has renamed.
+		if name := rules[key]; name != "" && (l == Chinese || name != labels[set][key].In(Chinese)) {
 			return name
 		}
 	}

@@ -8,6 +8,7 @@ import { useGet } from '../api/client';
 import { useMe } from '../api/me';
 import { type Filters } from './filters';
 import { addDays, count } from './format';
+import { useRuleName } from './tags';
 
 // Filters whose values are fixed; their words are `name.value` in common.ts, unless another prefix is said.
 const fixed: Record<string, { values: string[]; words?: string; single?: boolean }> = {
@@ -139,6 +140,7 @@ function Field({ name, filters, set, values, counts, block }: FieldProps & { blo
 // OfferedField takes values that stand in the data: shops, teams, agents and so on.
 function OfferedField({ name, filters, set, values, counts, width }: FieldProps & { width: object }) {
   const { t } = useTranslation();
+  const ruleName = useRuleName();
   const offered = useGet('/api/v1/filters', {}, { staleTime: 300_000 });
   const o = offered.data;
   const own = values?.[name];
@@ -150,7 +152,7 @@ function OfferedField({ name, filters, set, values, counts, width }: FieldProps 
         options = o.agents.map((a) => ({ value: a.agent_id, label: a.name ? `${a.name} (${a.agent_id})` : a.agent_id }));
         break;
       case 'rule':
-        options = o.rules.map((r) => ({ value: r, label: t(`rule.${r}`, { defaultValue: r }) }));
+        options = o.rules.map((r) => ({ value: r, label: ruleName(r) }));
         break;
       case 'channel':
         options = o.channels.map((c) => ({ value: c || '-', label: c ? t(`channel.${c}`, { defaultValue: c }) : t('none') }));

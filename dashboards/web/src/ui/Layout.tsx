@@ -61,7 +61,7 @@ function Frame({ me }: { me: Me }) {
     </nav>
   );
   return (
-    <AntLayout style={{ minHeight: '100%' }}>
+    <AntLayout style={{ minHeight: '100dvh' }}>
       {wide ? (
         <AntLayout.Sider width={184} theme="light" style={{ position: 'sticky', top: 0, height: '100vh', overflow: 'auto', borderInlineEnd: '1px solid #eef0f4' }}>
           {nav}

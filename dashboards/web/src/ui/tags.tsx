@@ -2,6 +2,8 @@
 import { Tag, Tooltip } from 'antd';
 import { useTranslation } from 'react-i18next';
 
+import { useGet } from '../api/client';
+
 export const severityColor: Record<string, string> = { critical: 'red', major: 'volcano', minor: 'gold', info: 'blue' };
 
 // emotionColor: pleasant ones green to blue, asking ones grey-blue, bad ones amber to red.
@@ -46,8 +48,14 @@ export function Score({ value, was }: { value: number | null | undefined; was?: 
   return was !== undefined && was !== null && was !== value ? <Tooltip title={`${was} → ${value}`}>{s}</Tooltip> : s;
 }
 
-// RuleName is the name of a rule where there is one for people, else its id.
+// useRuleName gives the name of a rule: the one its pack gives it, or in another language our word for a built-in rule that
+// nobody has renamed; without either its id.
 export function useRuleName() {
-  const { t } = useTranslation();
-  return (id: string, name?: string) => name || t(`rule.${id}`, { defaultValue: id });
+  const { t, i18n } = useTranslation();
+  const names = useGet('/api/v1/filters', {}, { staleTime: 300_000 }).data?.rule_names;
+  const packs = i18n.getFixedT('zh');
+  return (id: string, given?: string) => {
+    const name = given || names?.[id];
+    return name && name !== packs(`rule.${id}`) ? name : t(`rule.${id}`, { defaultValue: id });
+  };
 }

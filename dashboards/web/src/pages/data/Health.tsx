@@ -40,7 +40,7 @@ export function Health() {
                 items={[
                   { key: 'r', label: t('rules_version'), children: h.rules_version },
                   { key: 'm', label: t('model_version'), children: h.model_version },
-                  ...h.sources.map((s, i) => ({ key: `s${i}`, label: s.source, children: <Source status={s} /> })),
+                  ...h.sources.map((s, i) => ({ key: `s${i}`, label: t(`source.${s.source}`, { defaultValue: s.source }), children: <Source status={s} /> })),
                 ]}
               />
             </Card>

@@ -112,7 +112,7 @@ export default function Opinions() {
 function useColumns(scope: Filters, sort: string): TableColumnsType<Row> {
   const { t } = useTranslation('opinions');
   const { search } = useLocation();
-  const numberWidth = language() === 'zh' ? 74 : 98;
+  const numberWidth = language() === 'zh' ? 74 : 112;
   const place = (r: Row) => `/opinions/${r.opinion_id}${address(scope)}`;
   const number = (name: 'mentions' | 'sessions' | 'customers') => ({ title: t(name), key: name, dataIndex: name, align: 'right' as const, className: 'num', width: numberWidth, sorter: true, sortDirections: ['descend' as const, 'descend' as const], sortOrder: sort === name ? ('descend' as const) : null });
   const behind = (r: Row, n: number, name: string) =>

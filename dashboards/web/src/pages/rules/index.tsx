@@ -13,7 +13,7 @@ import { count, decimal, percent, time } from '../../ui/format';
 import { ownPack, packLink, sessionsLink } from '../../ui/links';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';
-import { Severity } from '../../ui/tags';
+import { Severity, useRuleName } from '../../ui/tags';
 import { History } from './History';
 
 // Rules lists the rules in use with what they found and how right people say they are.
@@ -85,6 +85,7 @@ function NewRule({ packs }: { packs: Schemas['Pack'][] }) {
 function RuleTable({ rules, filters }: { rules: Schemas['RuleRow'][]; filters: Record<string, unknown> }) {
   const { t } = useTranslation('rules');
   const [dimension, setDimension] = useState<string[]>();
+  const ruleName = useRuleName();
   if (rules.length === 0) return <Nothing text={t('no_rules')} />;
   const number = { align: 'right' as const };
   const dimensions = [...new Set(rules.map((r) => r.dimension ?? ''))];
@@ -102,12 +103,12 @@ function RuleTable({ rules, filters }: { rules: Schemas['RuleRow'][]; filters: R
           title: t('rule'),
           render: (_, r) => (
             <>
-              <Link to={packLink(r.pack, { rule: r.id })}>{r.name}</Link> <span className="muted">{r.id}</span>
+              <Link to={packLink(r.pack, { rule: r.id })}>{ruleName(r.id, r.name)}</Link> <span className="muted">{r.id}</span>
             </>
           ),
           sorter: (a, b) => a.name.localeCompare(b.name),
         },
-        { title: t('dimension'), dataIndex: 'dimension', key: 'dimension', filters: dimensions.map((d) => ({ value: d, text: d || t('none') })), filterMultiple: true },
+        { title: t('dimension'), dataIndex: 'dimension', key: 'dimension', render: (d?: string) => d && t(`common:dimension.${d}`, { defaultValue: d }), filters: dimensions.map((d) => ({ value: d, text: d ? t(`common:dimension.${d}`, { defaultValue: d }) : t('none') })), filterMultiple: true },
         { title: t('severity'), dataIndex: 'severity', render: (s: string) => <Severity value={s} />, sorter: (a, b) => rank.indexOf(a.severity) - rank.indexOf(b.severity) },
         { title: t('points'), dataIndex: 'points', ...number, render: (p: number) => decimal(p), sorter: (a, b) => a.points - b.points },
         { title: t('hits'), dataIndex: 'hits', ...number, render: (n: number, r) => (n > 0 ? <Link to={sessionsLink({ ...filters, rule: r.id })}>{count(n)}</Link> : '0'), sorter: (a, b) => a.hits - b.hits, defaultSortOrder: 'descend' },
