@@ -83,8 +83,15 @@ type KafkaConfig struct {
 
 // ClickHouseConfig says where analysed sessions go.
 type ClickHouseConfig struct {
-	DSN        string `yaml:"dsn"`
-	Replicated bool   `yaml:"replicated"`
+	DSN          string `yaml:"dsn"`
+	PasswordFile string `yaml:"password_file"`
+	TLS          struct {
+		CAFile     string `yaml:"ca_file"`
+		CertFile   string `yaml:"cert_file"`
+		KeyFile    string `yaml:"key_file"`
+		ServerName string `yaml:"server_name"`
+	} `yaml:"tls"`
+	Replicated bool `yaml:"replicated"`
 }
 
 // EngineConfig bounds the embedded engine.
@@ -188,6 +195,12 @@ func loadConfig(path string, getenv func(string) string) (*Config, error) {
 		for i, f := range c.NLP.UserDict {
 			c.NLP.UserDict[i] = relativeTo(dir, f)
 		}
+		for _, f := range []*string{
+			&c.Kafka.SASL.PasswordFile, &c.Kafka.TLS.CAFile, &c.Kafka.TLS.CertFile, &c.Kafka.TLS.KeyFile,
+			&c.ClickHouse.PasswordFile, &c.ClickHouse.TLS.CAFile, &c.ClickHouse.TLS.CertFile, &c.ClickHouse.TLS.KeyFile,
+		} {
+			*f = relativeTo(dir, *f)
+		}
 		for i := range c.Alerts.Targets {
 			t := &c.Alerts.Targets[i]
 			t.URLFile, t.SecretFile = relativeTo(dir, t.URLFile), relativeTo(dir, t.SecretFile)
@@ -229,7 +242,7 @@ func (c *Config) Validate() error {
 	bad(err == nil && c.Timezone != "", "timezone", "%q is no time zone, write for instance Asia/Shanghai", c.Timezone)
 	for _, b := range c.Kafka.Brokers {
 		_, _, err := net.SplitHostPort(b)
-		bad(err == nil, "kafka.brokers", "%q is no host:port", b)
+		bad(err == nil, "kafka.brokers", "%q is no host:port", withoutUser(b))
 	}
 	bad(c.Kafka.Topic != "", "kafka.topic", "is empty")
 	bad(c.Kafka.DeadLetterTopic != "" && c.Kafka.DeadLetterTopic != c.Kafka.Topic, "kafka.dead_letter_topic", "must name a topic other than kafka.topic")
@@ -244,6 +257,7 @@ func (c *Config) Validate() error {
 		bad(false, "kafka.sasl.mechanism", "%q is unknown, one of plain, scram-sha-256, scram-sha-512", c.Kafka.SASL.Mechanism)
 	}
 	bad((c.Kafka.TLS.CertFile == "") == (c.Kafka.TLS.KeyFile == ""), "kafka.tls", "cert_file and key_file go together")
+	bad((c.ClickHouse.TLS.CertFile == "") == (c.ClickHouse.TLS.KeyFile == ""), "clickhouse.tls", "cert_file and key_file go together")
 	bad(c.Engine.Memory >= 512<<20, "engine.memory", "%d bytes is below 512MiB, the engine would not start", c.Engine.Memory)
 	bad(c.Engine.MarkCache >= 1<<20, "engine.mark_cache", "is below 1MiB")
 	bad(c.Stream.FlushEvery > 0, "stream.flush_every", "must be above 0")
@@ -287,6 +301,14 @@ func (c *Config) Validate() error {
 	bad(ok, "log.level", "%q is unknown, one of debug, info, warn, error", c.Log.Level)
 	bad(c.Log.Format == "text" || c.Log.Format == "json", "log.format", "%q is unknown, text or json", c.Log.Format)
 	return errors.Join(errs...)
+}
+
+// withoutUser leaves out what stands before an @: people put a password there.
+func withoutUser(address string) string {
+	if i := strings.LastIndexByte(address, '@'); i >= 0 {
+		return "..." + address[i:]
+	}
+	return address
 }
 
 func relativeTo(dir, path string) string {

@@ -72,6 +72,8 @@ func TestConfigErrorsNameKeyAndRemedy(t *testing.T) {
 	f("kafka:\n  brokers: [localhost]\n", `kafka.brokers: "localhost" is no host:port`)
 	f("kafka:\n  sasl: {mechanism: scram}\n", "kafka.sasl.mechanism:")
 	f("kafka:\n  sasl: {mechanism: plain}\n", "kafka.sasl: user and password_file are needed")
+	f("kafka:\n  brokers: ['ting:geheim@localhost:x:9']\n", `kafka.brokers: "...@localhost:x:9" is no host:port`)
+	f("clickhouse:\n  tls: {cert_file: a.pem}\n", "clickhouse.tls: cert_file and key_file go together")
 	f("departments: {speed: 产品}\n", `"speed" is no aspect`)
 	f("engine: {memory: 10MiB}\n", "engine.memory:")
 	f("rules: {packs: []}\n", "rules.packs: is empty")
@@ -96,6 +98,18 @@ func TestConfigPrecedence(t *testing.T) {
 	}
 	if c.Stream.Memory != 64<<20 || c.NLP.Products != filepath.Join(filepath.Dir(path), "p.yaml") {
 		t.Errorf("stream %+v nlp %+v", c.Stream, c.NLP)
+	}
+	if path = writeFile(t, "tingke.yaml", "kafka: {sasl: {mechanism: plain, user: u, password_file: p}}\nclickhouse: {password_file: /q, tls: {ca_file: ca.pem}}\n"); err == nil {
+		var files *Config
+		if files, err = loadConfig(path, env()); err == nil {
+			got := []string{files.Kafka.SASL.PasswordFile, files.ClickHouse.PasswordFile, files.ClickHouse.TLS.CAFile}
+			if want := []string{filepath.Join(filepath.Dir(path), "p"), "/q", filepath.Join(filepath.Dir(path), "ca.pem")}; !reflect.DeepEqual(got, want) {
+				t.Errorf("files %v, want %v", got, want)
+			}
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
 	}
 	if c.Departments["price"] != "定价" || c.Departments["service"] != "客服培训" {
 		t.Errorf("departments %v: a file changes single ones", c.Departments)

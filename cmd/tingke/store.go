@@ -5,6 +5,7 @@ import (
 
 	"github.com/tingke/tingke/pipeline/rerun"
 	"github.com/tingke/tingke/pipeline/stream"
+	"github.com/tingke/tingke/pipeline/tlsfile"
 	"github.com/tingke/tingke/pipeline/warehouse"
 	"github.com/tingke/tingke/schemas"
 )
@@ -21,8 +22,11 @@ func (s *store) through(l *rerun.Live) *store { return &store{s.Warehouse, l} }
 
 // openStore connects to the configured ClickHouse, else the embedded engine of --dir, and brings its schema up to date.
 func (a *app) openStore(ctx context.Context) (*store, error) {
+	t := a.config.ClickHouse.TLS
 	w, err := warehouse.Open(ctx, warehouse.Config{
-		DSN: a.config.ClickHouse.DSN, Dir: a.dir, Timezone: a.config.Timezone, Engine: a.engineOptions(),
+		DSN: a.config.ClickHouse.DSN, PasswordFile: a.config.ClickHouse.PasswordFile,
+		TLS: tlsfile.Files{CAFile: t.CAFile, CertFile: t.CertFile, KeyFile: t.KeyFile, ServerName: t.ServerName},
+		Dir: a.dir, Timezone: a.config.Timezone, Engine: a.engineOptions(),
 		Replicated: a.config.ClickHouse.Replicated, CodeVersion: codeVersion(), Logger: a.log,
 	})
 	if err != nil {

@@ -2,12 +2,9 @@ package stream
 
 import (
 	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
-	"os"
-	"strings"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -15,6 +12,7 @@ import (
 	"github.com/segmentio/kafka-go/sasl/plain"
 	"github.com/segmentio/kafka-go/sasl/scram"
 
+	"github.com/tingke/tingke/pipeline/tlsfile"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -43,6 +41,10 @@ type TLSConfig struct {
 	CertFile   string // PEM, with KeyFile: the client's own certificate
 	KeyFile    string
 	ServerName string // where it is not the host of the address
+}
+
+func (c TLSConfig) files() tlsfile.Files {
+	return tlsfile.Files{CAFile: c.CAFile, CertFile: c.CertFile, KeyFile: c.KeyFile, ServerName: c.ServerName}
 }
 
 // maxRecordBytes is what a message of schemas.MaxMessageBytes can take with key and headers.
@@ -90,8 +92,8 @@ func (c *KafkaConfig) Validate() error {
 	default:
 		bad("kafka.sasl.mechanism: %q is unknown, one of plain, scram-sha-256, scram-sha-512", c.SASL.Mechanism)
 	}
-	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
-		bad("kafka.tls: cert_file and key_file go together")
+	if err := c.TLS.files().Check("kafka.tls"); err != nil {
+		errs = append(errs, err)
 	}
 	if !c.TLS.Enabled && (c.TLS.CAFile != "" || c.TLS.CertFile != "" || c.TLS.ServerName != "") {
 		bad("kafka.tls.enabled: is false although other kafka.tls settings are given")
@@ -111,11 +113,10 @@ func (c *KafkaConfig) access() (*access, error) {
 	if c.SASL.Mechanism != "" {
 		password := c.SASL.Password
 		if password == "" {
-			b, err := os.ReadFile(c.SASL.PasswordFile)
-			if err != nil {
-				return nil, fmt.Errorf("kafka.sasl.password_file: %w", err)
+			var err error
+			if password, err = tlsfile.Secret("kafka.sasl.password_file", c.SASL.PasswordFile); err != nil {
+				return nil, err
 			}
-			password = strings.TrimRight(string(b), "\r\n")
 		}
 		a.password = password
 		var err error
@@ -132,23 +133,9 @@ func (c *KafkaConfig) access() (*access, error) {
 		}
 	}
 	if c.TLS.Enabled {
-		a.tls = &tls.Config{MinVersion: tls.VersionTLS12, ServerName: c.TLS.ServerName}
-		if c.TLS.CAFile != "" {
-			pem, err := os.ReadFile(c.TLS.CAFile)
-			if err != nil {
-				return nil, fmt.Errorf("kafka.tls.ca_file: %w", err)
-			}
-			a.tls.RootCAs = x509.NewCertPool()
-			if !a.tls.RootCAs.AppendCertsFromPEM(pem) {
-				return nil, fmt.Errorf("kafka.tls.ca_file: %s holds no PEM certificate", c.TLS.CAFile)
-			}
-		}
-		if c.TLS.CertFile != "" {
-			cert, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile)
-			if err != nil {
-				return nil, fmt.Errorf("kafka.tls.cert_file: %w", err)
-			}
-			a.tls.Certificates = []tls.Certificate{cert}
+		var err error
+		if a.tls, err = c.TLS.files().Config("kafka.tls"); err != nil {
+			return nil, err
 		}
 	}
 	return a, nil

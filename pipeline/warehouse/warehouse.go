@@ -15,6 +15,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
+	"github.com/tingke/tingke/pipeline/tlsfile"
 	"github.com/tingke/tingke/pipeline/warehouse/engine"
 )
 
@@ -25,6 +26,10 @@ const DefaultTimezone = "Asia/Shanghai"
 type Config struct {
 	// DSN of a server, such as clickhouse://user:password@host:9000/database?secure=true. Empty uses the embedded engine.
 	DSN string
+	// PasswordFile holds the password of the DSN's user, which then has none itself.
+	PasswordFile string
+	// TLS says whom to trust and who we are where the DSN says secure=true.
+	TLS tlsfile.Files
 	// Dir is the folder of the embedded engine.
 	Dir string
 	// Engine configures the embedded engine where this process is the one that starts it.
@@ -77,11 +82,8 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 	var opts *clickhouse.Options
 	if cfg.DSN != "" {
 		var err error
-		if opts, err = clickhouse.ParseDSN(cfg.DSN); err != nil {
-			return nil, fmt.Errorf("cannot read the ClickHouse address (CLICKHOUSE_DSN): %w; it looks like clickhouse://user:password@host:9000/database", err)
-		}
-		if opts.Compression == nil && opts.Protocol == clickhouse.Native {
-			opts.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+		if opts, err = serverOptions(cfg); err != nil {
+			return nil, err
 		}
 	} else {
 		if cfg.Dir == "" {
@@ -106,11 +108,50 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 		err = conn.Ping(ctx)
 	}
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot reach ClickHouse: %w", err), w.Close())
+		err = fmt.Errorf("cannot reach ClickHouse: %w", err)
+		if advice := tlsfile.Advice(err, "clickhouse.tls"); advice != "" {
+			err = fmt.Errorf("%w: %s", err, advice)
+		}
+		return nil, errors.Join(err, w.Close())
 	}
 	w.analyses.New = func() any { return analysisInserter(w.cfg.CodeVersion) }
 	w.transcripts.New = func() any { return stateInserter() }
 	return w, nil
+}
+
+// serverOptions are those of a server: the DSN with the secrets and certificates that stand in files.
+func serverOptions(cfg Config) (*clickhouse.Options, error) {
+	opts, err := clickhouse.ParseDSN(cfg.DSN)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the ClickHouse address (clickhouse.dsn, CLICKHOUSE_DSN): %w; it looks like clickhouse://user@host:9000/database", err)
+	}
+	if opts.Compression == nil && opts.Protocol == clickhouse.Native {
+		opts.Compression = &clickhouse.Compression{Method: clickhouse.CompressionLZ4}
+	}
+	if cfg.PasswordFile != "" {
+		if opts.Auth.Password != "" {
+			return nil, errors.New("clickhouse.password_file: the DSN (clickhouse.dsn, CLICKHOUSE_DSN) has a password, too; take it out there")
+		}
+		if opts.Auth.Password, err = tlsfile.Secret("clickhouse.password_file", cfg.PasswordFile); err != nil {
+			return nil, err
+		}
+	}
+	if opts.TLS == nil {
+		if cfg.TLS != (tlsfile.Files{}) {
+			return nil, errors.New("clickhouse.tls: the DSN (clickhouse.dsn, CLICKHOUSE_DSN) does not say secure=true, so everything would go in the clear: add ?secure=true and use the port for TLS, such as 9440 or 8443")
+		}
+		return opts, nil
+	}
+	files := cfg.TLS
+	if files.ServerName == "" {
+		files.ServerName = opts.TLS.ServerName
+	}
+	skip := opts.TLS.InsecureSkipVerify
+	if opts.TLS, err = files.Config("clickhouse.tls"); err != nil {
+		return nil, err
+	}
+	opts.TLS.InsecureSkipVerify = skip
+	return opts, nil
 }
 
 // Close ends the connection, and the embedded engine where this was its last user.
