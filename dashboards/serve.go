@@ -9,8 +9,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
+
+	"github.com/tingke/tingke/pipeline/httpd"
 )
 
 // requestTimeout bounds what a request may take; the API ends its own queries earlier.
@@ -98,15 +99,8 @@ func (s Server) ServeListener(ctx context.Context, l net.Listener, handler http.
 	if err != nil {
 		return errors.Join(fmt.Errorf("web address %q is not host:port: %w", s.Addr, err), l.Close())
 	}
-	srv := &http.Server{
-		Handler:           onlyHost(append([]string{host}, s.Hosts...), handler),
-		ReadHeaderTimeout: 5 * time.Second,
-		ReadTimeout:       15 * time.Second,
-		WriteTimeout:      requestTimeout,
-		IdleTimeout:       60 * time.Second,
-		MaxHeaderBytes:    32 << 10,
-		ErrorLog:          slog.NewLogLogger(s.log().Handler(), slog.LevelWarn),
-	}
+	// Routes bound their bodies themselves, each by what it takes.
+	srv := httpd.New(onlyHost(append([]string{host}, s.Hosts...), handler), httpd.Limits{Write: requestTimeout, BodyBytes: httpd.Unbounded, Connections: maxConnections}, s.log(), slog.LevelWarn)
 	stopped := make(chan error, 1)
 	done := make(chan struct{})
 	go func() {
@@ -122,7 +116,7 @@ func (s Server) ServeListener(ctx context.Context, l net.Listener, handler http.
 			stopped <- errors.Join(fmt.Errorf("pages under way were cut off: %w", err), srv.Close())
 		}
 	}()
-	err = srv.Serve(&boundedListener{Listener: l, slots: make(chan struct{}, maxConnections), closed: make(chan struct{})})
+	err = srv.Serve(l)
 	close(done)
 	if stopErr := <-stopped; stopErr != nil {
 		return stopErr
@@ -149,41 +143,4 @@ func onlyHost(configured []string, next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
-}
-
-// boundedListener accepts a connection only while fewer than its slots are open.
-type boundedListener struct {
-	net.Listener
-	slots  chan struct{}
-	closed chan struct{}
-	once   sync.Once
-}
-
-func (l *boundedListener) Accept() (net.Conn, error) {
-	select {
-	case l.slots <- struct{}{}:
-	case <-l.closed:
-		return nil, net.ErrClosed
-	}
-	c, err := l.Listener.Accept()
-	if err != nil {
-		<-l.slots
-		return nil, err
-	}
-	return &boundedConn{Conn: c, release: sync.OnceFunc(func() { <-l.slots })}, nil
-}
-
-func (l *boundedListener) Close() error {
-	l.once.Do(func() { close(l.closed) })
-	return l.Listener.Close()
-}
-
-type boundedConn struct {
-	net.Conn
-	release func()
-}
-
-func (c *boundedConn) Close() error {
-	defer c.release()
-	return c.Conn.Close()
 }

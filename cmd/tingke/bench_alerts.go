@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -22,6 +23,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/tingke/tingke/pipeline/alert"
+	"github.com/tingke/tingke/pipeline/httpd"
 	"github.com/tingke/tingke/pipeline/stream"
 	"github.com/tingke/tingke/schemas"
 )
@@ -118,9 +120,9 @@ func receiveAlerts(ctx context.Context, in io.Reader, out io.Writer) error {
 	}
 	var mu sync.Mutex
 	enc := json.NewEncoder(out)
-	s := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	s := httpd.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		at := time.Now()
-		b, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
+		b, err := io.ReadAll(r.Body)
 		var p alert.Payload
 		if err != nil || json.Unmarshal(b, &p) != nil {
 			http.Error(w, "no alert", http.StatusBadRequest)
@@ -130,7 +132,7 @@ func receiveAlerts(ctx context.Context, in io.Reader, out io.Writer) error {
 		mu.Lock()
 		defer mu.Unlock()
 		_ = enc.Encode(received{p.SessionID, at.UnixNano(), p.StoredAt.UnixNano(), ok}) // the bench is gone where nobody reads
-	})}
+	}), httpd.Limits{BodyBytes: 1 << 20}, slog.Default(), slog.LevelDebug)
 	fmt.Fprintln(out, "http://"+l.Addr().String())
 	go func() {
 		_, _ = io.Copy(io.Discard, in)

@@ -27,7 +27,9 @@ var mayImport = map[string][]string{
 	"pipeline/intake":           {"schemas"},
 	"pipeline/failpoint":        {},
 	"pipeline/broker":           {},
-	"pipeline/warehouse/engine": {},
+	"pipeline/httpd":            {},
+	"pipeline/tlsfile":          {},
+	"pipeline/warehouse/engine": {"pipeline/httpd"},
 	// Of tests only: it hands migrated databases on, and so knows the warehouse.
 	"pipeline/warehouse/engine/enginetest": {"pipeline", "schemas"},
 }

@@ -13,6 +13,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"github.com/tingke/tingke/pipeline/httpd"
 )
 
 // health is what the health pages ask.
@@ -27,6 +29,9 @@ func newRegistry() *prometheus.Registry {
 	r.MustRegister(collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return r
 }
+
+// metricsConnections bounds who may watch at once.
+const metricsConnections = 64
 
 // serveMetrics serves /metrics, /healthz, /readyz and /status until ctx is done. An address that is taken is an error at once.
 func serveMetrics(ctx context.Context, addr string, r *prometheus.Registry, h health, log *slog.Logger) (wait func() error, err error) {
@@ -51,10 +56,7 @@ func serveMetrics(ctx context.Context, addr string, r *prometheus.Registry, h he
 		w.Header().Set("Content-Type", "application/json")
 		_ = json.NewEncoder(w).Encode(h.Status()) // an error is the reader's going away
 	})
-	s := &http.Server{
-		Handler: mux, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second, WriteTimeout: 20 * time.Second,
-		IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10, ErrorLog: slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
+	s := httpd.New(mux, httpd.Limits{Read: 10 * time.Second, Write: 20 * time.Second, HeaderBytes: 16 << 10, Connections: metricsConnections}, log, slog.LevelDebug)
 	done := make(chan error, 1)
 	go func() {
 		err := s.Serve(l)

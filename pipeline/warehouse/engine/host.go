@@ -8,22 +8,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/tingke/tingke/pipeline/httpd"
 )
 
 const (
-	tokenHeader   = "X-ClickHouse-Key"
-	hostRequests  = 64 // requests served at once; further ones get 503
-	ioTimeout     = 2 * time.Minute
-	infoFile      = "engine.json"
-	lockFile      = "lock"
-	storeFolder   = "store"
-	maxHeaderSize = maxURL + 64<<10
+	tokenHeader     = "X-ClickHouse-Key"
+	hostRequests    = 64  // requests served at once; further ones get 503
+	hostConnections = 256 // open at once, most of them idle
+	ioTimeout       = 2 * time.Minute
+	infoFile        = "engine.json"
+	lockFile        = "lock"
+	storeFolder     = "store"
+	maxHeaderSize   = maxURL + 64<<10
 )
 
 // hostInfo is the content of engine.json: how other processes reach the
@@ -38,7 +42,7 @@ type hostInfo struct {
 // host serves an engine on a loopback port.
 type host struct {
 	info   hostInfo
-	server *http.Server
+	server *httpd.Server
 	done   chan error
 }
 
@@ -52,12 +56,11 @@ func startHost(e *Engine) (*host, error) {
 		info: hostInfo{Address: ln.Addr().String(), Token: rand.Text() + rand.Text(), PID: os.Getpid(), Started: time.Now().UTC().Truncate(time.Millisecond)},
 		done: make(chan error, 1),
 	}
-	h.server = &http.Server{
-		Handler:           hostHandler(e.RoundTripper(), h.info),
-		ReadHeaderTimeout: 10 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    maxHeaderSize,
-	}
+	// Inserts and results may take long and be large: each read and each write has a deadline of its own (ioTimeout).
+	h.server = httpd.New(hostHandler(e.RoundTripper(), h.info), httpd.Limits{
+		Read: httpd.Unbounded, Write: httpd.Unbounded, BodyBytes: httpd.Unbounded, Idle: 2 * time.Minute,
+		HeaderBytes: maxHeaderSize, Connections: hostConnections,
+	}, e.log, slog.LevelDebug)
 	go func() { h.done <- h.server.Serve(ln) }()
 	return h, nil
 }
