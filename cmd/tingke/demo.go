@@ -124,6 +124,10 @@ func (a *app) demo(ctx context.Context, paths []string, opt intake.Options, once
 	return a.demoServe(work, s, w, registry)
 }
 
+// productsFile are the products of a folder, in --dir, where none are configured: every command on the folder reads mentions
+// with the same ones.
+const productsFile = "products.yaml"
+
 // writeSamples puts the built-in sample conversations into DIR/samples, where people can look at them, and their product
 // names into use where no others are configured.
 func (a *app) writeSamples() ([]string, error) {
@@ -146,7 +150,14 @@ func (a *app) writeSamples() ([]string, error) {
 		return nil, fmt.Errorf("cannot write the samples: %w", err)
 	}
 	if a.config.NLP.Products == "" {
-		a.config.NLP.Products = filepath.Join(dir, "products.yaml")
+		a.config.NLP.Products = filepath.Join(a.dir, productsFile)
+		b, err := fs.ReadFile(testdata.Samples, productsFile)
+		if err != nil {
+			return nil, err
+		}
+		if err := os.WriteFile(a.config.NLP.Products, b, 0o600); err != nil {
+			return nil, fmt.Errorf("cannot write the products of the samples: %w", err)
+		}
 	}
 	return []string{filepath.Join(dir, "transcripts")}, nil
 }

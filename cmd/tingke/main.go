@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime/debug"
 	"syscall"
 
@@ -97,6 +98,11 @@ func (a *app) command() *cobra.Command {
 			c, err := loadConfig(a.configPath, a.getenv)
 			if err != nil {
 				return err
+			}
+			if own := filepath.Join(a.dir, productsFile); c.NLP.Products == "" {
+				if _, err := os.Stat(own); err == nil {
+					c.NLP.Products = own
+				}
 			}
 			a.config = c
 			a.log = a.newLog(logLevels[c.Log.Level])

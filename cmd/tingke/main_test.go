@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -98,6 +99,7 @@ func TestDemo(t *testing.T) {
 	if code != 0 || strings.Count(out, "\n") != 3 {
 		t.Errorf("sorting with a limit: code %d %s %s", code, out, stderr)
 	}
+	splitMovesNoOthers(t, dir)
 	if err := os.WriteFile(filepath.Join(dir, "key"), []byte(strings.Repeat("another key ", 3)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -107,6 +109,34 @@ func TestDemo(t *testing.T) {
 	out, _, _ = tingke(t, "", "sql", "--json", "--dir", dir, "SELECT DISTINCT team FROM sessions WHERE has(agent_ids, 'a105') AND length(agent_ids) = 1 ORDER BY team")
 	if out != "{\"team\":\"电商一组\"}\n{\"team\":\"电商二组\"}\n" {
 		t.Errorf("the team of an agent who moved: %q", out)
+	}
+}
+
+// splitMovesNoOthers: a split, by a command of its own, analyses the sessions of the opinion as the demo did: mentions of
+// other opinions stay where they are, those of products too.
+func splitMovesNoOthers(t *testing.T, dir string) {
+	t.Helper()
+	of := func(where string) []string {
+		t.Helper()
+		out, stderr, code := tingke(t, "", "sql", "--json", "--dir", dir, "SELECT session_id, seq, opinion_id, product FROM mentions WHERE opinion_id != '' AND "+where+" ORDER BY ALL")
+		if code != 0 {
+			t.Fatalf("code %d: %s", code, stderr)
+		}
+		return strings.Split(strings.TrimSpace(out), "\n")
+	}
+	out, stderr, code := tingke(t, "", "sql", "--json", "--dir", dir,
+		"SELECT opinion_id AS id, min(m.text) AS text FROM mentions AS m WHERE opinion_id != '' AND session_id IN (SELECT session_id FROM mentions GROUP BY session_id HAVING countIf(product != '' AND opinion_id != '') > 1 AND uniqExact(opinion_id) > 1) GROUP BY id HAVING uniqExact(m.text) > 1 ORDER BY count() DESC, id LIMIT 1")
+	var split struct{ ID, Text string }
+	if err := json.Unmarshal([]byte(out), &split); err != nil {
+		t.Fatalf("no opinion to split, code %d: %s%s", code, out, stderr)
+	}
+	others := "session_id || toString(seq) NOT IN (SELECT session_id || toString(seq) FROM mentions WHERE text = '" + split.Text + "')"
+	before, withAll := of(others), of("1")
+	if _, stderr, code := tingke(t, "", "opinions", "split", split.ID, "--member", split.Text, "--dir", dir); code != 0 {
+		t.Fatalf("code %d: %s", code, stderr)
+	}
+	if after := of(others); !slices.Equal(after, before) || slices.Equal(of("1"), withAll) {
+		t.Errorf("after the split of %+v there are %d other mentions, before %d", split, len(after), len(before))
 	}
 }
 
