@@ -101,6 +101,11 @@ lint: deps ## gofmt, go vet, staticcheck
 	go vet ./... && go vet -tags kill ./cmd/tingke && go vet -tags faults,soak ./cmd/tingke/faults ./pipeline/stream && go vet -tags slow ./pipeline/warehouse ./pipeline/rerun
 	go run honnef.co/go/tools/cmd/staticcheck@$(STATICCHECK_VERSION) ./...
 
+VULNDB ?= https://vuln.go.dev
+.PHONY: audit
+audit: tools ## licences of all that is built in, and known vulnerabilities where their databases can be had; VULNDB=file:///copy
+	@go run ./cmd/audit -vulndb $(VULNDB)
+
 DATA ?= ../shared
 .PHONY: models
 models: build ## train every model again, with the data of DATA (../shared) where it is there
