@@ -20,9 +20,10 @@ type regexOp struct {
 
 // pattern is a compiled expression with the words of which one occurs in whatever it matches.
 type pattern struct {
-	re   *regexp.Regexp
-	lits *wordSet
-	free bool
+	re    *regexp.Regexp
+	lits  *wordSet
+	free  bool
+	sieve sieve
 }
 
 func parseRegex(d *decoder, n *yaml.Node, _ bool) operator {
@@ -47,7 +48,7 @@ func parseRegex(d *decoder, n *yaml.Node, _ bool) operator {
 		if !ok {
 			continue
 		}
-		p := pattern{re: re}
+		p := pattern{re: re, sieve: newSieve(tree)}
 		if lits, ok := requiredLiterals(tree); ok {
 			p.lits = d.wordSet(lits)
 			op.lits = append(op.lits, p.lits.ids...)
@@ -82,7 +83,7 @@ func (d *decoder) pattern(n *yaml.Node) (*regexp.Regexp, *syntax.Regexp, bool) {
 		return nil, nil, false
 	}
 	d.foldTree(tree)
-	re, err := regexp.Compile(tree.String())
+	re, err := regexp.Compile(withoutGroups(tree).String())
 	if err != nil {
 		d.errorf(n, "", "invalid regular expression: %v", regexProblem(err))
 		return nil, nil, false
@@ -92,11 +93,22 @@ func (d *decoder) pattern(n *yaml.Node) (*regexp.Regexp, *syntax.Regexp, bool) {
 		return nil, nil, false
 	}
 	d.matchesAny(n, re)
-	tree, err = syntax.Parse(tree.String(), syntax.Perl)
+	tree, err = syntax.Parse(re.String(), syntax.Perl)
 	if err != nil {
 		return nil, nil, false
 	}
 	return re, tree.Simplify(), true
+}
+
+// withoutGroups makes groups that capture into such that do not: nobody asks what they hold, and each is a step of matching.
+func withoutGroups(re *syntax.Regexp) *syntax.Regexp {
+	for re.Op == syntax.OpCapture {
+		re = re.Sub[0]
+	}
+	for i, sub := range re.Sub {
+		re.Sub[i] = withoutGroups(sub)
+	}
+	return re
 }
 
 func regexProblem(err error) string {
@@ -152,10 +164,19 @@ func (op *regexOp) eval(e *evaluation, s scope) result {
 			text, from = text[s.from:s.to], s.from
 		}
 		first := len(hits)
+		var seen grams // of the text, once an expression asks
 		for k := range op.any {
 			p := &op.any[k]
 			if !p.free && !e.turnHas(i, p.lits, s) {
 				continue
+			}
+			if len(p.sieve) > 0 {
+				if seen == (grams{}) {
+					seen = gramsOf(text)
+				}
+				if !p.sieve.passes(&seen) {
+					continue
+				}
 			}
 			if e.truthOnly && len(op.except) == 0 {
 				if m := p.re.FindStringIndex(text); m != nil && m[1] > m[0] {

@@ -308,12 +308,14 @@ func bigrams(s string, to []uint32) ([]uint32, int) {
 	return to[:from+len(grams)], chars
 }
 
-var particleSet = func() map[rune]bool {
-	m := map[rune]bool{}
+// particleBits has a bit for the last eight bits of every particle: most characters are none at this look.
+var particleSet, particleBits = func() (m map[rune]bool, bits [4]uint64) {
+	m = map[rune]bool{}
 	for _, r := range particles {
 		m[r] = true
+		bits[r>>6&3] |= 1 << (r & 63)
 	}
-	return m
+	return m, bits
 }()
 
-func isParticle(r rune) bool { return particleSet[r] }
+func isParticle(r rune) bool { return particleBits[r>>6&3]>>(r&63)&1 != 0 && particleSet[r] }
