@@ -248,10 +248,8 @@ func (a *API) session(r *Request) (any, error) {
 	q.all(&d.Hits, "SELECT "+hitColumns+" FROM hits WHERE session_id = {id:String} ORDER BY "+rank+" DESC, points, rule_id, hit_id", byID)
 	q.all(&d.Outcomes, "SELECT rule_id, outcome FROM outcomes WHERE session_id = {id:String} ORDER BY rule_id", byID)
 	q.all(&d.Items, "SELECT scorecard, item, points, max, outcome, human, final_points FROM scorecard_items WHERE session_id = {id:String} ORDER BY scorecard, item", byID)
-	q.all(&d.Cards, "SELECT scorecard, name, score, final_score, unscored FROM scorecards WHERE session_id = {id:String} ORDER BY scorecard", byID)
 	q.all(&d.Rounds, "SELECT agent_id, seq, reply_seq, reply_ms, asked_at, replied_at FROM rounds WHERE session_id = {id:String} ORDER BY seq", byID)
 	q.all(&ratings, "SELECT score, max, comment, at FROM ratings WHERE session_id = {id:String}", byID)
-	q.all(&d.Opinions, `SELECT opinion_id, title FROM opinion_heads WHERE opinion_id IN (SELECT opinion_id FROM mentions WHERE session_id = {id:String} AND opinion_id != '') ORDER BY opinion_id`, byID)
 	if head.Customer != "" {
 		q.all(&d.Orders, `SELECT order_id, shop, status, created_at, paid_at, amount, refund_amount, arrayMap(i -> concat(if(i.2 != '', i.2, i.1), ' × ', toString(i.3)), items) AS item_lines
 			FROM orders WHERE customer_id = {customer:String} ORDER BY created_at DESC, order_id LIMIT 20`, named("customer", head.Customer))
@@ -265,6 +263,23 @@ func (a *API) session(r *Request) (any, error) {
 			return a.Warehouse.Conn().Select(ctx, &d.Agents, `SELECT toString(if(agent_id != '', agent_id, agent_ids[1])) AS agent, argMax(toString(agent_name), (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
 				FROM `+x.sessions("agent_name != '' AND has({agents:Array(String)}, if(agent_id != '', agent_id, agent_ids[1]))")+" GROUP BY agent ORDER BY agent", named("agents", head.Agents))
 		})
+	}
+	if err := q.wait(); err != nil {
+		return nil, err
+	}
+	// Views are planned anew for each request, which costs more than to read one session: what is not there is not asked for.
+	q = a.reads(r.Context())
+	if len(d.Items) > 0 {
+		q.all(&d.Cards, "SELECT scorecard, name, score, final_score, unscored FROM scorecards WHERE session_id = {id:String} ORDER BY scorecard", byID)
+	}
+	var opinions []string
+	for _, m := range d.Mentions {
+		if m.Opinion != "" {
+			opinions = append(opinions, m.Opinion)
+		}
+	}
+	if len(opinions) > 0 {
+		q.all(&d.Opinions, "SELECT opinion_id, title FROM opinion_heads WHERE opinion_id IN {opinions:Array(String)} ORDER BY opinion_id", named("opinions", opinions))
 	}
 	if err := q.wait(); err != nil {
 		return nil, err

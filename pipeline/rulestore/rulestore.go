@@ -33,6 +33,8 @@ type Store struct {
 
 	mu    sync.Mutex
 	alone map[string]error // by pack and hash: what came of compiling a publication on its own
+	last  *InUse           // and what it was made of; pages ask for it all the time
+	made  [sha256.Size]byte
 }
 
 type configured struct {
@@ -93,7 +95,7 @@ type Pack struct {
 // YAML reads the text of the pack.
 func (p Pack) YAML() ([]byte, error) { return p.source.YAML() }
 
-// InUse is what a process uses that names no other rules.
+// InUse is what a process uses that names no other rules. Several callers may hold the same one: it must not be changed.
 type InUse struct {
 	Set   *rules.Set
 	Packs []Pack // in the order of evaluation: those of the configuration, then others by id
@@ -155,6 +157,48 @@ func (s *Store) InUse(ctx context.Context) (*InUse, error) {
 	if err != nil {
 		return nil, err
 	}
+	made, err := s.madeOf(rows)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	last := s.last
+	if made != s.made {
+		last = nil
+	}
+	s.mu.Unlock()
+	if last != nil {
+		return last, nil
+	}
+	out, err := s.choose(ctx, rows)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last, s.made = out, made
+	return out, nil
+}
+
+// madeOf names all that decides which rules are in use: what is published, and the texts of the configured packs, which
+// may be files.
+func (s *Store) madeOf(rows []warehouse.RulePack) (key [sha256.Size]byte, err error) {
+	h := sha256.New()
+	for _, r := range rows {
+		fmt.Fprintf(h, "%q %q %q %q %q %v %d\n", r.Pack, r.Version, r.Hash, r.Author, r.Note, r.Active, r.At.UnixNano())
+	}
+	for _, c := range s.configured {
+		text, err := c.source.YAML()
+		if err != nil {
+			return key, err
+		}
+		fmt.Fprintf(h, "%q %d\n", c.id, len(text))
+		h.Write(text)
+	}
+	return [sha256.Size]byte(h.Sum(nil)), nil
+}
+
+func (s *Store) choose(ctx context.Context, rows []warehouse.RulePack) (*InUse, error) {
 	byPack := map[string]*candidate{}
 	var ids []string
 	for _, r := range rows {
@@ -168,6 +212,7 @@ func (s *Store) InUse(ctx context.Context) (*InUse, error) {
 	}
 	sort.Strings(ids)
 	out := &InUse{}
+	var err error
 	for _, id := range ids {
 		if err := s.settle(ctx, byPack[id], out); err != nil {
 			return nil, err

@@ -173,6 +173,30 @@ func declared(t *testing.T) string {
 	return v
 }
 
+// TestInUseIsRemembered: nothing is compiled again while nothing has changed, and everything is when a configured file has.
+func TestInUseIsRemembered(t *testing.T) {
+	own := file(t, pack("mine", "1", "own_rule", "甲"))
+	compiled := 0
+	s, err := New(warehousetest.Open(t), []string{own}, func(sources ...rules.Source) (*rules.Set, error) {
+		compiled++
+		return rules.Load(sources...)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	inUse(t, s)
+	before := compiled
+	if got := inUse(t, s); got != "mine=f1" || compiled != before {
+		t.Errorf("in use %q, compiled %d times more", got, compiled-before)
+	}
+	if err := os.WriteFile(own, []byte(pack("mine", "2", "own_rule", "乙")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got := inUse(t, s); got != "mine=f2" || compiled == before {
+		t.Errorf("after the file changed %q is in use, compiled %d times more", got, compiled-before)
+	}
+}
+
 func TestPublishRefuses(t *testing.T) {
 	w := warehousetest.Open(t)
 	s := newStore(t, w, "standard")
