@@ -82,6 +82,7 @@ type API struct {
 	Options
 	jobs    *jobs
 	memo    *memo
+	watched watched
 	routes  []Route
 	mux     *http.ServeMux
 	openAPI []byte
