@@ -50,10 +50,7 @@ func (l *Lexicon) Read(text string, r *Reading) {
 	furthest, shielded, n := 0, false, int32(0)
 	clause := int32(0)
 	for i := 0; i < len(text); {
-		c, w := rune(text[i]), 1
-		if c >= utf8.RuneSelf {
-			c, w = utf8.DecodeRuneInString(text[i:])
-		}
+		c, w := decode(text, i)
 		for int(clause)+1 < len(r.Clauses) && int32(i) >= r.Clauses[clause+1].Start {
 			clause++
 		}
@@ -174,7 +171,7 @@ func (r *Reading) split() {
 			stop = r.asciiStop(i)
 		} else {
 			var x rune
-			x, w = utf8.DecodeRuneInString(text[i:])
+			x, w = decode(text, i)
 			switch x {
 			case '。', '…', '︒':
 				stop = '.'

@@ -118,7 +118,6 @@ func (w *walker) mark(m *cue.Mark, flip bool, st *clauseState) {
 func (w *walker) otherKeys(norm string) {
 	k, r := w.keys, w.r
 	k.text = textGrams.Keys(k.text, norm)
-	k.before = beforeGrams.Keys(k.before, norm)
 	for i := range r.Fired {
 		tag, weight, _ := w.s.lex.Out(r.Fired[i].Construction)
 		key := linear.Cross(w.s.tagKeys[tag], markFired)
@@ -215,9 +214,7 @@ func (s *Scorer) Example(in Input) ([]linear.Group, []float32) {
 	}
 	before := last(ctx, in.Role)
 	if before != nil {
-		var kb keyed
-		s.read(in.Context[len(in.Context)-1].Norm, &kb)
-		out = append(out, group(kb.before))
+		out = append(out, group(beforeGrams.Keys(nil, in.Context[len(in.Context)-1].Norm)))
 	} else {
 		out = append(out, group([]uint64{aloneKey}))
 	}

@@ -34,7 +34,7 @@ func (s *Scorer) judge(t *Text, role schemas.Role, before *Text, raw *[emotions]
 		}
 	}
 	if before != nil {
-		for i, v := range before.asBefore {
+		for i, v := range before.before(s) {
 			p[i] += v
 		}
 	} else {

@@ -1,12 +1,14 @@
 package emotion
 
 import (
+	"sync/atomic"
+
 	"github.com/tingke/tingke/nlp/cue"
 	"github.com/tingke/tingke/schemas"
 )
 
-// Text is everything about a turn that depends on its text alone. It is small, immutable and free to be shared and
-// cached.
+// Text is everything about a turn that depends on its text alone. It is small and free to be shared and cached: what it
+// says never changes, though a part of it is made on first use.
 type Text struct {
 	feelings [schemas.EmotionCount]float32
 	// customer and agent are the further evidence of constructions limited to one side.
@@ -25,9 +27,26 @@ type Text struct {
 	bangs, asks     int16
 	flags           flags
 
-	// What the model makes of the text: of the turn itself, of its tags when an agent speaks, and of it as the turn before
-	// one of the other side.
-	self, agentSide, asBefore part
+	// What the model makes of the text: of the turn itself, and of its tags when an agent speaks.
+	self, agentSide part
+	// asBefore is what it makes of the text as the turn before one of the other side, made when such a turn comes: half of
+	// the turns are never asked. norm is the text, for that.
+	asBefore atomic.Pointer[part]
+	norm     string
+}
+
+// before gives what the model makes of the text as the turn before. Two goroutines may both make it; they make the same.
+func (t *Text) before(s *Scorer) *part {
+	if p := t.asBefore.Load(); p != nil {
+		return p
+	}
+	x := s.pool.Get().(*scratch)
+	defer s.pool.Put(x)
+	x.keys.before = beforeGrams.Keys(x.keys.before[:0], t.norm)
+	p := new(part)
+	s.model.AddSparse(p[:], x.keys.before, groupValue(len(x.keys.before)))
+	t.asBefore.Store(p)
+	return p
 }
 
 // Thanks says whether the text holds words of thanks that it does not take back.
@@ -84,7 +103,6 @@ func (s *Scorer) Text(norm string) *Text {
 		s.model.AddSparse(t.self[:], k.text, groupValue(len(k.text)))
 		s.model.AddSparse(t.self[:], k.tags, groupValue(len(k.tags)))
 		s.model.AddSparse(t.agentSide[:], k.agent, groupValue(len(k.agent)))
-		s.model.AddSparse(t.asBefore[:], k.before, groupValue(len(k.before)))
 	}
 	return t
 }
@@ -98,7 +116,7 @@ func (s *Scorer) read(norm string, k *keyed) *Text {
 
 func (s *Scorer) readInto(norm string, r *cue.Reading, k *keyed) *Text {
 	s.lex.Read(norm, r)
-	t := &Text{runes: int32(r.Runes), clauses: int16(min(len(r.Clauses), 1<<14))}
+	t := &Text{norm: norm, runes: int32(r.Runes), clauses: int16(min(len(r.Clauses), 1<<14))}
 	w := walker{s: s, r: r, t: t, keys: k}
 	w.marks()
 	w.constructions()

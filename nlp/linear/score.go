@@ -87,8 +87,9 @@ func (m *Model) AddSparse(scores []float32, keys []uint64, value float32) {
 func (m *Model) sum(sum *[MaxClasses]int32, keys []uint64) bool {
 	var acc [MaxClasses / 4]uint64
 	n, found := 0, false
-	// In batches: first those the filter lets through, without a branch, then their rows, whose loads can overlap.
-	var batch [64]uint32
+	// In batches: first those the filter lets through, then what stands in their slots, both without a branch, so that the
+	// loads overlap; then the rows, which lie in the cache by now.
+	var batch, heads [64]uint32
 	t := &m.table
 	for len(keys) > 0 {
 		part := keys[:min(len(keys), len(batch))]
@@ -100,9 +101,14 @@ func (m *Model) sum(sum *[MaxClasses]int32, keys []uint64) bool {
 			batch[passed&63] = k
 			passed += int(t.filter[b/64] >> (b % 64) & 1)
 		}
-		for _, k := range batch[:passed] {
-			row := t.row(k)
-			if row == nil {
+		for i, k := range batch[:passed] {
+			heads[i&63] = uint32(t.slots[int(slot(k)&t.mask)*t.stride])
+		}
+		for i, k := range batch[:passed] {
+			var row []uint64
+			if heads[i&63] == k {
+				row = t.slots[int(slot(k)&t.mask)*t.stride+1:][:t.stride-1]
+			} else if row = t.row(k); row == nil {
 				continue
 			}
 			if len(row) == 3 {
