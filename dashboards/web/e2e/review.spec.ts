@@ -221,3 +221,33 @@ test('on a phone: queue, conversation and findings are tabs, and evidence leads 
   await expect(page.locator('.hit.on')).toBeInViewport();
   expect(await page.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(390);
 });
+
+test('what the page of a session says of it is what the views say', async ({ page }) => {
+  const [s] = await sql<Record<'session_id' | 'began' | 'rounds' | 'unanswered' | 'talk' | 'turns' | 'score' | 'final_score' | 'experience' | 'customer_id' | 'mean' | 'rating' | 'max' | 'orders', string | number>>(`
+    SELECT s.session_id AS session_id, formatDateTime(toTimeZone(assumeNotNull(s.started_at), 'Asia/Shanghai'), '%Y-%m-%d %H:%i:%S') AS began, toFloat64(s.rounds) AS rounds, toFloat64(s.unanswered) AS unanswered, round(100 * s.talk_share, 1) AS talk,
+      toFloat64(s.turns) AS turns, s.score AS score, s.final_score AS final_score, round(s.experience, 2) AS experience, s.customer_id AS customer_id, s.avg_reply_ms AS mean, r.score AS rating, r.max AS max, o.n AS orders
+    FROM sessions AS s INNER JOIN (SELECT session_id AS rated, score, max FROM ratings) AS r ON rated = s.session_id INNER JOIN (SELECT customer_id AS buyer, toFloat64(count()) AS n FROM orders GROUP BY buyer) AS o ON buyer = s.customer_id
+    WHERE s.state = 'closed' AND s.score < 100 AND s.unanswered > 0 AND s.started_at IS NOT NULL AND s.session_id IN (SELECT session_id FROM mentions) ORDER BY s.session_id LIMIT 1`);
+  const [lines] = await sql<{ turns: number; mentions: number; hits: number; lost: number }>(`SELECT
+    (SELECT toFloat64(count()) FROM turns WHERE session_id = '${s.session_id}') AS turns, (SELECT toFloat64(count()) FROM mentions WHERE session_id = '${s.session_id}') AS mentions,
+    (SELECT toFloat64(count()) FROM hits WHERE session_id = '${s.session_id}') AS hits, (SELECT sum(points) FROM hits WHERE session_id = '${s.session_id}') AS lost`);
+  await login(page, 'supervisor', `/sessions/${s.session_id}`);
+  await expect(page.locator('[data-hit]')).toHaveCount(lines.hits);
+  await expect(page.locator('[id^="turn-"]')).toHaveCount(lines.turns);
+  expect(lines.turns).toBe(s.turns);
+
+  await page.getByRole('tab', { name: '信息' }).click();
+  const pane = page.getByRole('tabpanel', { name: '信息' });
+  const fact = (name: string) => pane.locator('dt', { hasText: new RegExp(`^${name}$`) }).locator('xpath=following-sibling::dd[1]');
+  await expect(fact('开始')).toHaveText(String(s.began));
+  await expect(fact('轮次')).toHaveText(`${s.rounds} 轮，${s.unanswered} 轮未回复`);
+  await expect(fact('客服话量占比')).toHaveText(`${s.talk}%`);
+  await expect(pane).toContainText(`${s.rating} / ${s.max}`);
+  await expect(pane.getByRole('heading', { name: `订单（${s.orders}）` })).toBeVisible();
+  await expect(pane.getByRole('heading', { name: `客户诉求（${lines.mentions}）` })).toBeVisible();
+
+  await page.getByRole('tab', { name: '评分' }).click();
+  const score = page.getByRole('tabpanel', { name: '评分' });
+  await expect(score.getByRole('row', { name: /^机器评分/ })).toContainText(String(s.score));
+  await expect(score.getByRole('row', { name: /^最终评分/ })).toContainText(String(s.final_score));
+});

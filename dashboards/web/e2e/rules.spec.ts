@@ -65,3 +65,19 @@ test('an analyst reads rules and tries them, but does not publish', async ({ pag
   await expect(page.getByRole('button', { name: '发布', exact: true })).toBeHidden();
   await expect(page.getByRole('button', { name: '写入规则包' })).toBeHidden();
 });
+
+test('hits, rates and last days of the list are those of the views', async ({ page }) => {
+  const rows = await sql<{ rule_id: string; hits: number; rate: number; last: string }>(`
+    SELECT h.rule_id AS rule_id, h.n AS hits, round(100 * o.failed / o.judged) AS rate, h.last AS last
+    FROM (SELECT rule_id, toFloat64(count()) AS n, toString(max(day)) AS last FROM hits WHERE closed GROUP BY rule_id) AS h
+    INNER JOIN (SELECT rule_id, countIf(outcome IN ('fail', 'present')) AS failed, countIf(outcome != 'na') AS judged FROM outcomes WHERE closed GROUP BY rule_id) AS o ON o.rule_id = h.rule_id
+    WHERE o.judged > 0 ORDER BY h.n DESC`);
+  expect(rows.length).toBeGreaterThan(5);
+  await login(page, 'supervisor', '/rules');
+  for (const r of rows) {
+    const cells = page.locator('tbody tr').filter({ has: page.getByText(r.rule_id, { exact: true }) }).locator('td');
+    await expect(cells.nth(4), r.rule_id).toHaveText(String(r.hits));
+    await expect(cells.nth(5), r.rule_id).toContainText(`${r.rate}%`);
+    await expect(cells.nth(8), r.rule_id).toHaveText(r.last);
+  }
+});
