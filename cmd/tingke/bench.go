@@ -64,7 +64,7 @@ func (a *app) benchCommand() *cobra.Command {
 	p.Flags().IntVar(&o.rules, "rules", 200, "generated rules, beside the standard pack")
 	p.Flags().StringVar(&o.profile, "profile", "", "write a CPU profile of the full path to this file (go tool pprof)")
 	p.Flags().Uint64Var(&o.seed, "seed", 1, "seed of the generated sessions and rules")
-	c.AddCommand(p, a.benchRulesCommand(), a.benchOpinionsCommand(), a.benchAlertsCommand(), a.benchDashboardsCommand())
+	c.AddCommand(a.benchAllCommand(), p, a.benchStagesCommand(), a.benchRulesCommand(), a.benchOpinionsCommand(), a.benchAlertsCommand(), a.benchDashboardsCommand())
 	return c
 }
 
@@ -80,14 +80,28 @@ type benchResult struct {
 	FullTurnsPerS  float64   `json:"full_turns_per_s"`
 	Ratio          float64   `json:"ratio"`
 	Ratios         []float64 `json:"ratios"`
-	Rules          int       `json:"rules"`
-	CacheHit       float64   `json:"cache_hit"`      // share of texts whose features came from the cache
-	DistinctShare  float64   `json:"distinct_share"` // distinct texts / texts
-	PeakRSSMB      float64   `json:"peak_rss_mb"`    // this process, engine included
-	EngineMB       float64   `json:"engine_mb"`      // the engine's own MemoryTracking at the end
-	Sessions       int       `json:"sessions"`
-	Turns          int       `json:"turns"`
-	Processors     int       `json:"processors"`
+	// CPU is what the work costs however many processors there are: user and system time of this process, engine included.
+	FloorCPUUS    float64 `json:"floor_cpu_us"` // microseconds a turn, median of the rounds
+	FullCPUUS     float64 `json:"full_cpu_us"`
+	CPURatio      float64 `json:"cpu_ratio"` // floor / full, median of the rounds: ratio on an idle machine that is kept busy
+	Rules         int     `json:"rules"`
+	CacheHit      float64 `json:"cache_hit"`      // share of texts whose features came from the cache
+	DistinctShare float64 `json:"distinct_share"` // distinct texts / texts
+	PeakRSSMB     float64 `json:"peak_rss_mb"`    // this process, engine included
+	EngineMB      float64 `json:"engine_mb"`      // the engine's own MemoryTracking at the end
+	// Memory is what was held after each round.
+	Memory     []benchMemory `json:"memory"`
+	Sessions   int           `json:"sessions"`
+	Turns      int           `json:"turns"`
+	Processors int           `json:"processors"`
+}
+
+// benchMemory is what is held once so many turns went through.
+type benchMemory struct {
+	Turns    int     `json:"turns"`
+	RSSMB    float64 `json:"rss_mb"`    // this process, engine included
+	HeapMB   float64 `json:"heap_mb"`   // of it, Go's, garbage included
+	EngineMB float64 `json:"engine_mb"` // of it, what the engine tracks; what its allocator keeps comes on top
 }
 
 func (a *app) benchPipeline(ctx context.Context, o benchOptions) (result *benchResult, err error) {
@@ -128,7 +142,7 @@ func (a *app) benchPipeline(ctx context.Context, o benchOptions) (result *benchR
 	r := &benchResult{Rules: len(set.Rules()), Processors: runtime.GOMAXPROCS(0), Sessions: o.sessions * o.rounds}
 	gen := newCorpus(o.seed)
 	distinct := map[string]struct{}{}
-	var floors, fulls []float64
+	var floors, fulls []speed
 	for round := range o.rounds {
 		lines := make([][]byte, o.sessions)
 		turns := 0
@@ -159,25 +173,40 @@ func (a *app) benchPipeline(ctx context.Context, o benchOptions) (result *benchR
 			return nil, err
 		}
 		floors, fulls = append(floors, floor), append(fulls, full)
-		r.Ratios = append(r.Ratios, schemas.Round4(full/floor))
-		if !a.json {
-			fmt.Fprintf(a.err, "round %d of %d: floor %.0f, full %.0f turns/s, ratio %.2f\n", round+1, o.rounds, floor, full, full/floor)
+		r.Ratios = append(r.Ratios, schemas.Round4(full.perS/floor.perS))
+		held := benchMemory{Turns: r.Turns, RSSMB: statusMB("VmRSS:")}
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		held.HeapMB = schemas.Round4(float64(m.HeapInuse) / (1 << 20))
+		if held.EngineMB, err = engineMB(ctx, s); err != nil {
+			return nil, err
 		}
+		r.Memory = append(r.Memory, held)
+		a.progress("round %d of %d: floor %.0f, full %.0f turns/s, ratio %.2f; processor %.1f and %.1f us a turn, ratio %.2f",
+			round+1, o.rounds, floor.perS, full.perS, full.perS/floor.perS, floor.cpuUS, full.cpuUS, floor.cpuUS/full.cpuUS)
 	}
-	r.FloorTurnsPerS, r.FullTurnsPerS = median(floors), median(fulls)
+	of := func(list []speed, f func(speed) float64) float64 {
+		values := make([]float64, len(list))
+		for i := range list {
+			values[i] = f(list[i])
+		}
+		return median(values)
+	}
+	perS, cpu := func(s speed) float64 { return s.perS }, func(s speed) float64 { return s.cpuUS }
+	r.FloorTurnsPerS, r.FullTurnsPerS = of(floors, perS), of(fulls, perS)
+	r.FloorCPUUS, r.FullCPUUS = schemas.Round4(of(floors, cpu)), schemas.Round4(of(fulls, cpu))
 	r.Ratio = schemas.Round4(median(r.Ratios))
+	cpuRatios := make([]float64, len(fulls))
+	for i := range fulls {
+		cpuRatios[i] = floors[i].cpuUS / fulls[i].cpuUS
+	}
+	r.CPURatio = schemas.Round4(median(cpuRatios))
 	if c := features.CacheStats(); c.Hits+c.Misses > 0 {
 		r.CacheHit = schemas.Round4(float64(c.Hits) / float64(c.Hits+c.Misses))
 	}
 	r.DistinctShare = schemas.Round4(float64(len(distinct)) / float64(r.Turns))
 	r.PeakRSSMB = peakRSS()
-	if h := s.Handle(); h != nil {
-		bytes, err := h.MemoryTracking(ctx)
-		if err != nil {
-			return nil, err
-		}
-		r.EngineMB = float64(bytes>>10) / 1024
-	}
+	r.EngineMB = r.Memory[len(r.Memory)-1].EngineMB
 	return r, nil
 }
 
@@ -199,11 +228,16 @@ func startProfile(path string, round int) (stop func() error, err error) {
 	}, nil
 }
 
-// timed gives turns per second.
-func timed(turns int, f func() error) (float64, error) {
-	began := time.Now()
+// speed is how fast turns went, and what one cost.
+type speed struct {
+	perS  float64 // turns a second
+	cpuUS float64 // microseconds of processor a turn
+}
+
+func timed(turns int, f func() error) (speed, error) {
+	began, cpu := time.Now(), processorTime()
 	err := f()
-	return float64(turns) / time.Since(began).Seconds(), err
+	return speed{float64(turns) / time.Since(began).Seconds(), float64((processorTime() - cpu).Nanoseconds()) / 1000 / float64(turns)}, err
 }
 
 func median(list []float64) float64 {
@@ -285,14 +319,27 @@ func parallel(n int, f func(int)) {
 	wg.Wait()
 }
 
+// engineMB is what the engine tracks of its memory, in MiB; 0 where it is not in this process.
+func engineMB(ctx context.Context, s *store) (float64, error) {
+	h := s.Handle()
+	if h == nil {
+		return 0, nil
+	}
+	bytes, err := h.MemoryTracking(ctx)
+	return float64(bytes>>10) / 1024, err
+}
+
 // peakRSS is the most memory this process has held, in MiB; 0 where the system does not tell.
-func peakRSS() float64 {
+func peakRSS() float64 { return statusMB("VmHWM:") }
+
+// statusMB is a figure of the system about this process, in MiB.
+func statusMB(name string) float64 {
 	b, err := os.ReadFile(filepath.Join("/proc", "self", "status"))
 	if err != nil {
 		return 0
 	}
 	for line := range strings.Lines(string(b)) {
-		if rest, ok := strings.CutPrefix(line, "VmHWM:"); ok {
+		if rest, ok := strings.CutPrefix(line, name); ok {
 			kb, _ := strconv.ParseFloat(strings.Fields(rest)[0], 64)
 			return float64(int64(kb)) / 1024
 		}

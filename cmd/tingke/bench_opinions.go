@@ -25,7 +25,7 @@ func (a *app) benchOpinionsCommand() *cobra.Command {
 		Example: "  tingke bench opinions --json",
 		Args:    cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
-			r, err := a.benchOpinions(time.Duration(seconds*float64(time.Second)), seed)
+			r, err := a.benchOpinions(time.Duration(seconds*float64(time.Second)), seed, opinionsBenchSizes)
 			if err != nil {
 				return err
 			}
@@ -60,12 +60,16 @@ type opinionsBenchResult struct {
 
 const opinionsBenchRounds = 5
 
-func (a *app) benchOpinions(round time.Duration, seed uint64) (*opinionsBench, error) {
+var opinionsBenchSizes = []int{1_000, 10_000, 100_000}
+
+func (a *app) benchOpinions(round time.Duration, seed uint64, sizes []int) (*opinionsBench, error) {
+	if len(sizes) == 0 || slices.Min(sizes) < 1 {
+		return nil, usagef("numbers of opinions must be at least 1")
+	}
 	m, err := a.opinionModel()
 	if err != nil {
 		return nil, err
 	}
-	sizes := []int{1_000, 10_000, 100_000}
 	out := &opinionsBench{Results: make([]opinionsBenchResult, len(sizes))}
 	snapshots := make([]*opinion.Snapshot, len(sizes))
 	for i, n := range sizes {
