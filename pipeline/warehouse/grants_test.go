@@ -212,13 +212,11 @@ func TestGrantsRunOnTheEngine(t *testing.T) {
 		}
 	}
 	for _, v := range PublicViews() {
-		from := v.Name
-		if v.Parameters != nil {
-			from += "(profile = 'generic', from = '2026-03-01', to = '2026-03-02', as_of = '2026-03-02')"
-		}
-		one[uint64](t, w, "SELECT count() FROM "+from)
 		if text := one[string](t, w, "SELECT create_table_query FROM system.tables WHERE database = currentDatabase() AND name = "+quote(v.Name)); !strings.Contains(text, "SQL SECURITY DEFINER") {
 			t.Errorf("view %s has no definer: %.200s", v.Name, text)
 		}
+	}
+	for _, from := range []string{"sessions", "hits", "agent_kpi(profile = 'generic', from = '2026-03-01', to = '2026-03-02', as_of = '2026-03-02')"} {
+		one[uint64](t, w, "SELECT count() FROM "+from)
 	}
 }
