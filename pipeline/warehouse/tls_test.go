@@ -86,8 +86,7 @@ func TestTLSToClickHouse(t *testing.T) {
 	if w.Handle() == nil {
 		t.Skip("the engine behind the test's own TLS is the embedded one; CLICKHOUSE_DSN names a server")
 	}
-	var database string
-	database = one[string](t, w, "SELECT currentDatabase()")
+	database := one[string](t, w, "SELECT currentDatabase()")
 	ours, theirs := newAuthority(t), newAuthority(t)
 	loopback := func(c *x509.Certificate) { c.IPAddresses = []net.IP{net.IPv4(127, 0, 0, 1)} }
 	good, _, _ := ours.make(t, "clickhouse.example", loopback)
