@@ -7,6 +7,9 @@ import (
 
 // TestBenchRules: one run gives a result for each size, and the rules hit some of the sessions, whatever their number.
 func TestBenchRules(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and nothing for the race detector runs in it that other tests do not run")
+	}
 	out, stderr, code := tingke(t, "", "bench", "rules", "--json", "--sizes", "10,200", "--sessions", "200", "--rounds", "1")
 	if code != 0 {
 		t.Fatalf("exit %d: %s", code, stderr)

@@ -36,6 +36,9 @@ func TestSimilarity(t *testing.T) {
 
 // A folder trained here takes the built-in one's place by configuration; a wrong one is an error at the start.
 func TestTrainedEncoderByConfiguration(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and nothing for the race detector runs in it that other tests do not run")
+	}
 	dir := t.TempDir()
 	model := filepath.Join(dir, "model")
 	_, stderr, code := tingke(t, "", "train", "encoder", "-o", model)

@@ -86,6 +86,9 @@ func TestEvalOutcomes(t *testing.T) {
 
 // TestEvalOutcomesEqualsTheScript compares with the script that comes with the judged sessions.
 func TestEvalOutcomesEqualsTheScript(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and nothing for the race detector runs in it that other tests do not run")
+	}
 	folder, err := filepath.Abs(filepath.Join("..", "..", "..", "shared", "gold"))
 	if err != nil {
 		t.Fatal(err)

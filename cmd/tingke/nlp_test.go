@@ -22,6 +22,9 @@ func hardTexts() []string {
 // TestNLPCommandsOnHardTexts: one line out for each line in, whatever the text, with offsets that point into it, and in
 // a time that grows with the length only.
 func TestNLPCommandsOnHardTexts(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long, and nothing for the race detector runs in it that other tests do not run")
+	}
 	texts := hardTexts()
 	dir := t.TempDir()
 	f := func(command string, check func(text string, line map[string]json.RawMessage)) {

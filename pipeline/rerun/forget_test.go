@@ -35,6 +35,9 @@ func chat(id, customer, agent string, at time.Time, texts ...string) (out []*sch
 // a session or a word of the customer's; nothing of others is missing; and everything sent once more, new messages of old
 // sessions and new sessions are refused.
 func TestForgetRemovesEverything(t *testing.T) {
+	if testing.Short() {
+		t.Skip("long: what it covers is in the engine, which the race detector does not see")
+	}
 	ctx := context.Background()
 	p := newPlace(t, "standard")
 	w, l := p.w, p.live()
