@@ -39,7 +39,7 @@ func TestSieveNeverHides(t *testing.T) {
 	pieces := []string{"不", "好", "天", "发货", "[天月]", "[^天]", ".{0,2}", "(好|不)", "(好|发货|)", "(天)?", "好+", "(发|货){2}", "^", "$", "a*"}
 	chars := []rune("不好天发货月a ")
 	hidden, matched := 0, 0
-	for range 3000 {
+	for range 1000 {
 		expr := ""
 		for range 1 + rng.IntN(5) {
 			if expr += pieces[rng.IntN(len(pieces))]; rng.IntN(6) == 0 {
@@ -73,7 +73,7 @@ func TestSieveNeverHides(t *testing.T) {
 			}
 		}
 	}
-	if hidden < 1000 || matched < 1000 {
+	if hidden < 300 || matched < 300 {
 		t.Errorf("%d texts hidden, %d matched: the test says nothing", hidden, matched)
 	}
 }
