@@ -3,8 +3,8 @@ import { defineConfig } from '@playwright/test';
 // The tests walk through the app of a demo that they start themselves (e2e/demo.ts), in the Chromium of the machine.
 export default defineConfig({
   testDir: 'e2e',
-  timeout: 60_000,
-  expect: { timeout: 15_000 },
+  timeout: 120_000,
+  expect: { timeout: 30_000 },
   workers: 1,
   fullyParallel: false,
   reporter: [['list']],
