@@ -151,28 +151,37 @@ func (a *API) turns(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows := where
+	const day0 = "toDate('1970-01-01')"
+	rest := "1"
 	rp := p
 	if more {
 		// The day descends, the rest ascends.
-		rows += " AND (ifNull(day, toDate('1970-01-01')) < {c_day:Date} OR ifNull(day, toDate('1970-01-01')) = {c_day:Date} AND (session_id, position) > ({c_id:String}, {c_position:UInt32}))"
+		rest = "ifNull(day, " + day0 + ") < {c_day:Date} OR ifNull(day, " + day0 + ") = {c_day:Date} AND (session_id, position) > ({c_id:String}, {c_position:UInt32})"
 		if _, err := time.Parse(time.DateOnly, after.Day); err != nil {
 			return nil, BadValue("cursor", "take the cursor from the page before")
 		}
 		rp = append(slices.Clone(p), named("c_day", after.Day), named("c_id", after.ID), named("c_position", after.Position))
 	}
-	var totals struct {
-		Turns    uint64 `ch:"n"`
-		Sessions uint64 `ch:"s"`
+	// Texts are read once, to count and to find the page; then the rows of the page by their keys.
+	var found struct {
+		Turns     uint64   `ch:"n"`
+		Sessions  uint64   `ch:"s"`
+		IDs       []string `ch:"ids"`
+		Positions []uint32 `ch:"positions"`
 	}
-	q := a.reads(r.Context())
-	q.all(&page.Items, "SELECT session_id, seq, position, role, agent_id, at, day, shop, text, emotion, polarity FROM turns WHERE "+rows+
-		" ORDER BY ifNull(day, toDate('1970-01-01')) DESC, session_id, position LIMIT "+strconv.Itoa(r.Limit+1), params(rp)...)
-	q.one(&totals, "SELECT count() AS n, uniqExact(session_id) AS s FROM turns WHERE "+where, params(p)...)
-	if err := q.wait(); err != nil {
+	err = a.Warehouse.Conn().QueryRow(r.Context(), "SELECT n, s, arrayMap(k -> k.2, keys) AS ids, arrayMap(k -> toUInt32(k.3), keys) AS positions FROM (SELECT count() AS n, uniqExact(session_id) AS s, groupArraySortedIf("+strconv.Itoa(r.Limit+1)+
+		")((-toInt32(ifNull(day, "+day0+")), toString(session_id), position), "+rest+") AS keys FROM turns WHERE "+where+")", params(rp)...).ScanStruct(&found)
+	if err != nil {
 		return nil, err
 	}
-	page.Total, page.Sessions = totals.Turns, totals.Sessions
+	if len(found.IDs) > 0 {
+		err = a.Warehouse.Conn().Select(r.Context(), &page.Items, "SELECT session_id, seq, position, role, agent_id, at, day, shop, text, emotion, polarity FROM turns WHERE session_id IN {t_ids:Array(String)} AND (session_id, position) IN arrayZip({t_ids:Array(String)}, {t_positions:Array(UInt32)})"+
+			" ORDER BY ifNull(day, "+day0+") DESC, session_id, position", named("t_ids", found.IDs), named("t_positions", found.Positions))
+		if err != nil {
+			return nil, err
+		}
+	}
+	page.Total, page.Sessions = found.Turns, found.Sessions
 	if len(page.Items) > r.Limit {
 		page.Items = page.Items[:r.Limit]
 		last := page.Items[r.Limit-1]

@@ -28,7 +28,13 @@ var traditional = sync.OnceValue(func() map[rune][]rune {
 // Text is a condition on a column of text: it holds q, whatever the case, full width or half width, in simplified or in
 // traditional characters. Nothing in q has a special meaning. Column is fixed text.
 func Text(column, q string) (string, []any) {
-	return "multiSearchAnyCaseInsensitiveUTF8(" + column + ", {f_q:Array(String)})", []any{clickhouse.Named("f_q", forms(q))}
+	search := "multiSearchAny" // several times as fast, and the same where nothing has a case
+	if strings.ContainsFunc(q, func(r rune) bool {
+		return unicode.SimpleFold(r) != r || unicode.SimpleFold(textnorm.Fold(r)) != textnorm.Fold(r)
+	}) {
+		search = "multiSearchAnyCaseInsensitiveUTF8"
+	}
+	return search + "(" + column + ", {f_q:Array(String)})", []any{clickhouse.Named("f_q", forms(q))}
 }
 
 // forms are the ways of writing a text that are looked for: as it is, simplified and half width, full width, and with
