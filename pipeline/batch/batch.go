@@ -24,7 +24,8 @@ type Options struct {
 	Analyser stream.Analyser
 	Hasher   *assemble.Hasher
 	Mask     assemble.Masker
-	// FlushSessions (1,000) sessions, or Memory (256 MiB) of them, are held before a write.
+	// FlushSessions (1,000) sessions, or Memory (256 MiB) of them, are held before a write; as many may wait, analysed, to be
+	// written while the next ones are analysed.
 	FlushSessions int
 	Memory        int
 }
@@ -50,6 +51,9 @@ type Writer struct {
 	open   map[string]uint16 // sessions written without an end, with their revision
 	side   stream.Batch
 	counts Counts
+	// pending is analysed and not yet written: the next flush writes it while it analyses. ids are its sessions.
+	pending    stream.Batch
+	pendingIDs map[string]bool
 }
 
 // New makes a writer.
@@ -133,7 +137,8 @@ func (w *Writer) flushIfFull(ctx context.Context) error {
 	return w.flush(ctx)
 }
 
-// Finish writes what is held and ends the sessions of the input that have no end.
+// Finish writes what is held and ends the sessions of the input that have no end. Until it returns nil, what was added
+// last may not be stored.
 func (w *Writer) Finish(ctx context.Context) error {
 	if err := w.flush(ctx); err != nil {
 		return err
@@ -154,28 +159,39 @@ func (w *Writer) Finish(ctx context.Context) error {
 		}
 		ids = ids[n:]
 	}
-	return nil
+	return w.writePending(ctx)
 }
 
+// flush analyses what is held and leaves it to be written by the next flush, while it writes what the one before left:
+// the store and the analysis keep different processors busy.
 func (w *Writer) flush(ctx context.Context) error {
-	batch := w.side
-	if len(w.order) > 0 {
-		sessions, err := w.differing(ctx)
+	// A session that waits to be written must be stored before it is read again.
+	if slices.ContainsFunc(w.order, func(id string) bool { return w.pendingIDs[id] }) {
+		if err := w.writePending(ctx); err != nil {
+			return err
+		}
+	}
+	next := w.side
+	both, inner := errgroup.WithContext(ctx)
+	both.Go(func() error { return w.writePending(inner) })
+	both.Go(func() error {
+		if len(w.order) == 0 {
+			return nil
+		}
+		sessions, err := w.differing(inner)
 		if err != nil {
 			return err
 		}
-		if batch.Sessions, err = w.analyse(ctx, sessions); err != nil {
-			return err
-		}
-		w.counts.Written += len(sessions)
-		w.counts.Unchanged += len(w.order) - len(sessions)
+		next.Sessions, err = w.analyse(inner, sessions)
+		return err
+	})
+	if err := both.Wait(); err != nil {
+		return err
 	}
-	if len(batch.Sessions)+len(batch.Orders)+len(batch.Ratings)+len(batch.DeadLetters) > 0 {
-		if err := w.o.Store.Write(ctx, batch); err != nil {
-			return fmt.Errorf("cannot write to the store: %w", err)
-		}
-	}
-	for _, s := range batch.Sessions {
+	w.counts.Unchanged += len(w.order) - len(next.Sessions)
+	w.pending, w.pendingIDs = next, make(map[string]bool, len(next.Sessions))
+	for _, s := range next.Sessions {
+		w.pendingIDs[s.State.SessionID] = true
 		if s.State.Closed() {
 			delete(w.open, s.State.SessionID)
 		} else {
@@ -184,6 +200,19 @@ func (w *Writer) flush(ctx context.Context) error {
 	}
 	clear(w.held)
 	w.order, w.bytes, w.side = w.order[:0], 0, stream.Batch{}
+	return nil
+}
+
+// writePending writes what the last flush left.
+func (w *Writer) writePending(ctx context.Context) error {
+	b := &w.pending
+	if len(b.Sessions)+len(b.Orders)+len(b.Ratings)+len(b.DeadLetters) > 0 {
+		if err := w.o.Store.Write(ctx, *b); err != nil {
+			return fmt.Errorf("cannot write to the store: %w", err)
+		}
+	}
+	w.counts.Written += len(b.Sessions)
+	w.pending, w.pendingIDs = stream.Batch{}, nil
 	return nil
 }
 
