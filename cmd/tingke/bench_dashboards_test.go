@@ -100,7 +100,7 @@ func checkMarks(t *testing.T, s *store) {
 		"rounds, unanswered, first_reply_ms, avg_reply_ms, score, experience, flagged, severity, emotion_start, emotion_end, day"
 	f("session_marks", "sessions", session)
 	f("session_heads", "sessions", session+", team")
-	f("turn_marks", "turns", "session_id, seq, toString(role), toString(emotion), polarity, day, shop, closed")
+	f("turn_marks", "turns", "session_id, position, toString(role), agent_id, text, toString(emotion), day, shop, closed")
 	f("mention_marks", "mentions", "session_id, kind, aspect, valuable, product, customer_id, day, shop, closed")
 	f("opinion_marks", "(SELECT * FROM mentions WHERE opinion_id != '')", "session_id, customer_id, shop, day, opinion_id")
 	f("hit_marks", "hits", "session_id, hit_id, rule_id, agent_id, outcome, severity, points, day, shop, closed")

@@ -170,7 +170,7 @@ func (a *API) turns(r *Request) (any, error) {
 		Positions []uint32 `ch:"positions"`
 	}
 	err = a.Warehouse.Conn().QueryRow(r.Context(), "SELECT n, s, arrayMap(k -> k.2, keys) AS ids, arrayMap(k -> toUInt32(k.3), keys) AS positions FROM (SELECT count() AS n, uniqExact(session_id) AS s, groupArraySortedIf("+strconv.Itoa(r.Limit+1)+
-		")((-toInt32(ifNull(day, "+day0+")), toString(session_id), position), "+rest+") AS keys FROM turns WHERE "+where+")", params(rp)...).ScanStruct(&found)
+		")((-toInt32(ifNull(day, "+day0+")), toString(session_id), position), "+rest+") AS keys FROM turn_marks WHERE "+where+")", params(rp)...).ScanStruct(&found)
 	if err != nil {
 		return nil, err
 	}

@@ -269,7 +269,7 @@ func (f Filter) Where() (string, []any) {
 	b.among("mentions", []string{"opinion", "kind", "aspect"}, "product")
 	if q := f.Get("q"); q != "" {
 		sql, params := Text("text", q)
-		b.sql = append(b.sql, "session_id IN (SELECT session_id FROM turns WHERE "+sql+")")
+		b.sql = append(b.sql, "session_id IN (SELECT session_id FROM turn_marks WHERE "+sql+")")
 		b.params = append(b.params, params...)
 	}
 	for _, w := range f.within {
@@ -300,7 +300,7 @@ func (f Filter) Facts() (string, []any) {
 	b.within([]string{"opinion", "kind", "aspect"}, "", map[string]string{"opinion": "mention_opinion", "kind": "mention_kind", "aspect": "mention_aspect"}, "")
 	if q := f.Get("q"); q != "" {
 		sql, params := Text("text", q)
-		b.sql = append(b.sql, "session_id IN (SELECT session_id FROM turns WHERE "+sql+")")
+		b.sql = append(b.sql, "session_id IN (SELECT session_id FROM turn_marks WHERE "+sql+")")
 		b.params = append(b.params, params...)
 	}
 	for _, w := range f.within {
