@@ -131,27 +131,42 @@ func TestDiskFull(t *testing.T) {
 	}})
 	w := d.worker(t).joined(t)
 	filler := filepath.Join(disk, "filler")
+	// An engine that merges at the very moment may leave a part with an empty file of marks, which is its own fault (README).
+	merges := func(what string) {
+		t.Helper()
+		if err := d.store.Conn().Exec(within(t, patience), "SYSTEM "+what+" MERGES"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	full := func() {
+		t.Helper()
+		merges("STOP")
+		fill(t, filler)
+	}
+	empty := func() {
+		t.Helper()
+		if err := os.Remove(filler); err != nil {
+			t.Fatal(err)
+		}
+		merges("START")
+	}
 	for i, chunk := range c.chunks {
 		d.send(t, chunk)
 		switch i {
 		case 6:
-			fill(t, filler)
+			full()
 		case 10:
 			w.unready(t, "store:")
-			if err := os.Remove(filler); err != nil {
-				t.Fatal(err)
-			}
+			empty()
 			w.becomesReady(t)
 		case 14: // full again, and the worker is killed in it
-			fill(t, filler)
+			full()
 		case 17:
 			w.unready(t, "store:")
 			w.kill(t)
 			w = d.worker(t)
 		case 19:
-			if err := os.Remove(filler); err != nil {
-				t.Fatal(err)
-			}
+			empty()
 		}
 	}
 	d.mustEqual(t, c)
