@@ -14,7 +14,8 @@ export default defineConfig({
       output: {
         codeSplitting: {
           groups: [
-            { name: 'react', test: /node_modules\/(react|react-dom|react-router|scheduler|@tanstack|i18next|react-i18next)\//, priority: 3 },
+            // Helpers that several libraries share would otherwise drag the editor into every page.
+            { name: 'react', test: /node_modules\/(@babel|react|react-dom|react-router|scheduler|@tanstack|i18next|react-i18next)\//, priority: 3 },
             { name: 'echarts', test: /node_modules\/(echarts|zrender)\//, priority: 2 },
             { name: 'codemirror', test: /node_modules\/(@codemirror|@lezer|@uiw|codemirror)\//, priority: 2 },
           ],
