@@ -141,11 +141,7 @@ func (a *app) export(ctx context.Context, r export.Request, out string) (err err
 	if err != nil {
 		return err
 	}
-	names := map[string]string{}
-	for _, x := range use.Set.Rules() {
-		names[x.ID] = x.Name
-	}
-	job, err := export.New(export.Options{DB: s.Conn(), Timezone: zone, Web: "http://" + a.config.Listen.Web, RuleNames: names}).Start(ctx, r)
+	job, err := export.New(export.Options{DB: s.Conn(), Timezone: zone, Web: "http://" + a.config.Listen.Web, RuleNames: use.RuleNames()}).Start(ctx, r)
 	if err != nil {
 		return exportProblem(err)
 	}

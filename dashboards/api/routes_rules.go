@@ -115,18 +115,14 @@ func (a *API) inUse(ctx context.Context) (*rulestore.InUse, error) {
 
 // ruleNames gives the rules in use and their names by id; nil and none where there are no rules here.
 func (a *API) ruleNames(ctx context.Context) (*rules.Set, map[string]string, error) {
-	names := map[string]string{}
 	if a.Rules == nil {
-		return nil, names, nil
+		return nil, map[string]string{}, nil
 	}
 	use, err := a.Rules.InUse(ctx)
 	if err != nil {
 		return nil, nil, err
 	}
-	for _, x := range use.Set.Rules() {
-		names[x.ID] = x.Name
-	}
-	return use.Set, names, nil
+	return use.Set, use.RuleNames(), nil
 }
 
 func (a *API) rules(r *Request) (any, error) {

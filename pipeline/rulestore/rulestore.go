@@ -103,6 +103,15 @@ type InUse struct {
 	Problems []Problem
 }
 
+// RuleNames gives the names of the rules by id.
+func (u *InUse) RuleNames() map[string]string {
+	names := map[string]string{}
+	for _, r := range u.Set.Rules() {
+		names[r.ID] = r.Name
+	}
+	return names
+}
+
 // Problem is a publication that cannot be used.
 type Problem struct {
 	Pack    string    `json:"pack"`
@@ -162,12 +171,9 @@ func (s *Store) InUse(ctx context.Context) (*InUse, error) {
 		return nil, err
 	}
 	s.mu.Lock()
-	last := s.last
-	if made != s.made {
-		last = nil
-	}
+	last, same := s.last, made == s.made
 	s.mu.Unlock()
-	if last != nil {
+	if last != nil && same {
 		return last, nil
 	}
 	out, err := s.choose(ctx, rows)
