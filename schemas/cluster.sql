@@ -90,7 +90,7 @@ CREATE TABLE IF NOT EXISTS tingke.leases ON CLUSTER '{cluster}' AS tingke_one.le
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/tingke/leases', '{shard}-{replica}', state) ORDER BY holder TTL toDateTime(until) + toIntervalDay(1);
 
 CREATE TABLE IF NOT EXISTS tingke.lost_range_rows ON CLUSTER '{cluster}' AS tingke_one.lost_range_rows
-ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/tingke/lost_range_rows', '{shard}-{replica}', acknowledged) ORDER BY (topic, partition, offset_from) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
+ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/tingke/lost_range_rows', '{shard}-{replica}', acknowledged) PRIMARY KEY (topic, partition, offset_from) ORDER BY (topic, partition, offset_from, topic_id) SETTINGS fsync_after_insert = 1, fsync_part_directory = 1;
 
 CREATE TABLE IF NOT EXISTS tingke.opinion_epochs ON CLUSTER '{cluster}' AS tingke_one.opinion_epochs
 ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/tingke/opinion_epochs', '{shard}-{replica}', at) ORDER BY epoch;

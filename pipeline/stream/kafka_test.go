@@ -88,8 +88,12 @@ func TestLostRanges(t *testing.T) {
 	deleteRecords(t, b, 0, 5)
 	w = start(t, o)
 	eventually(t, "the lost range is stored", func() bool { store.mu.Lock(); defer store.mu.Unlock(); return len(store.lost) == 1 })
-	if l := store.lost[0]; l.From != 2 || l.To != 4 || l.Partition != 0 || l.Topic != b.topic {
-		t.Errorf("lost range %+v, want 2 to 4", l)
+	id, err := w.ids.get(testContext(t, 10*time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if l := store.lost[0]; l.From != 2 || l.To != 4 || l.Partition != 0 || l.Topic != b.topic || l.TopicID != id || id == "" {
+		t.Errorf("lost range %+v, want 2 to 4 of topic id %s", l, id)
 	}
 	if err := w.Ready(); err == nil || !strings.Contains(err.Error(), "deleted before they were read") {
 		t.Errorf("ready says %v", err)

@@ -188,13 +188,13 @@ func (p *processor) beginPartition(part *partition, s span, topicID string, note
 	case from < 0: // nothing committed yet
 		from = s.first
 	case topicID != "" && note.topicID != "" && note.topicID != topicID:
-		p.madeAnew(part, from, s.first, &anew{topicID, note.end, "it has another id than the one that the committed offset is of"})
+		p.madeAnew(part, note.topicID, from, s.first, &anew{topicID, note.end, "it has another id than the one that the committed offset is of"})
 		from = s.first
 	case from < s.first:
-		p.lose(&LostRange{Topic: p.w.o.Kafka.Topic, Partition: int32(part.id), From: from, To: s.first - 1, At: time.Now().UTC()})
+		p.lose(part, topicID, from, s.first)
 		from = s.first
 	case from > s.last:
-		p.madeAnew(part, from, s.first, &anew{topicID, note.end, "it ends before the committed offset"})
+		p.madeAnew(part, note.topicID, from, s.first, &anew{topicID, note.end, "it ends before the committed offset"})
 		from = s.first
 	}
 	part.offsets = newOffsets(from)
@@ -257,14 +257,14 @@ func (p *processor) take(it *item) {
 	part.lastItem = now
 	switch {
 	case it.anew != nil:
-		p.madeAnew(part, part.offsets.next, it.offset, it.anew)
+		p.madeAnew(part, part.topicID, part.offsets.next, it.offset, it.anew)
 		part.offsets = newOffsets(it.offset)
 		part.topicID = it.anew.topicID
 		part.committed = -1
 		part.target = -1
 		return
-	case it.lost != nil:
-		p.lose(it.lost)
+	case it.lost:
+		p.lose(part, part.topicID, it.from, it.offset)
 		part.offsets.skip(it.offset)
 		return
 	}
@@ -310,9 +310,11 @@ func (p *processor) split(sessionID string) {
 	}
 }
 
-func (p *processor) lose(l *LostRange) {
-	p.w.o.Log.Error("messages were deleted before they were read", "topic", l.Topic, "partition", l.Partition, "from", l.From, "to", l.To)
-	p.side.lost = append(p.side.lost, *l)
+// lose reports that the messages of a topic from offset from to before offset to were never read.
+func (p *processor) lose(part *partition, topicID string, from, to int64) {
+	l := LostRange{Topic: p.w.o.Kafka.Topic, TopicID: topicID, Partition: int32(part.id), From: from, To: to - 1, At: time.Now().UTC()}
+	p.w.o.Log.Error("messages were deleted before they were read", "topic", l.Topic, "topic_id", l.TopicID, "partition", l.Partition, "from", l.From, "to", l.To)
+	p.side.lost = append(p.side.lost, l)
 	p.counts.LostRanges++
 	p.w.metrics.lostRanges.Inc()
 	p.w.mu.Lock()
@@ -321,12 +323,12 @@ func (p *processor) lose(l *LostRange) {
 }
 
 // madeAnew reports that the log of a partition is another one, which is read from its first offset. What was not read of
-// the one before is lost; where its end is not known the range is empty, and nobody knows what it lacks.
-func (p *processor) madeAnew(part *partition, next, first int64, a *anew) {
+// the one before, whose id is old, is lost; where its end is not known the range is empty, and nobody knows what it lacks.
+func (p *processor) madeAnew(part *partition, old string, next, first int64, a *anew) {
 	p.w.o.Log.Error("the topic was deleted and made again; reading it from the start", "topic", p.w.o.Kafka.Topic, "partition", part.id,
 		"why", a.why, "offset", next, "end_of_the_old_one", a.end, "first", first)
 	p.w.metrics.resets.Inc()
-	p.lose(&LostRange{Topic: p.w.o.Kafka.Topic, Partition: int32(part.id), From: next, To: max(next, a.end) - 1, At: time.Now().UTC()})
+	p.lose(part, old, next, max(next, a.end))
 }
 
 // tick flushes what is due: closed sessions, open ones that have waited long enough, and idle ones, which end.

@@ -30,8 +30,9 @@ type item struct {
 	rating *Rating
 	bad    *bad
 
-	lost *LostRange // messages that Kafka deleted before they were read
-	anew *anew      // all offsets before mean nothing
+	lost bool  // Kafka deleted the messages from offset from on, before they were read
+	from int64 // of lost
+	anew *anew // all offsets before mean nothing
 }
 
 // anew says that the log is another one than before.
@@ -219,10 +220,7 @@ func (r *reader) gap(ctx context.Context, offset int64) error {
 
 // lose reports the messages from r.next to before to as lost and goes on there.
 func (r *reader) lose(ctx context.Context, to int64) error {
-	it := item{part: r.part, offset: to, lost: &LostRange{
-		Topic: r.w.o.Kafka.Topic, Partition: int32(r.part.id), From: r.next, To: to - 1, At: time.Now().UTC(),
-	}}
-	if !r.send(ctx, it) {
+	if !r.send(ctx, item{part: r.part, offset: to, lost: true, from: r.next}) {
 		return ctx.Err()
 	}
 	r.setNext(to)

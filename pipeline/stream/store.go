@@ -76,9 +76,11 @@ type DeadLetter struct {
 	At        time.Time // when it was sent
 }
 
-// LostRange says that Kafka deleted messages before they were read: offsets From to To, both included.
+// LostRange says that Kafka deleted messages before they were read: offsets From to To, both included. TopicID, hex, tells
+// a topic from another one of the same name that was deleted; it is "" where Kafka tells none.
 type LostRange struct {
 	Topic     string
+	TopicID   string
 	Partition int32
 	From      int64
 	To        int64

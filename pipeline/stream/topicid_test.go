@@ -36,6 +36,10 @@ func TestTopicMadeAnewIsLonger(t *testing.T) {
 	lines := []string{turnLine("a", 1), turnLine("a", 2), turnLine("a", 3)}
 	send(t, b, lines...)
 	w.endInput(t)
+	oldID, err := w.ids.get(testContext(t, 10*time.Second))
+	if err != nil || oldID == "" {
+		t.Fatal(err, oldID)
+	}
 	b.delete(t)
 	b.create(t, 1)
 	var then []string
@@ -49,6 +53,9 @@ func TestTopicMadeAnewIsLonger(t *testing.T) {
 	w.endInput(t)
 	w.stop(t)
 	compare(t, store, lines)
+	if l := store.lost[0]; l.TopicID != oldID {
+		t.Errorf("lost %+v, want of topic id %s", l, oldID)
+	}
 
 	// A worker that had not noticed has committed into the new topic.
 	stale := func(note string) {
@@ -70,15 +77,16 @@ func TestTopicMadeAnewIsLonger(t *testing.T) {
 			t.Fatalf("%d messages are read, want %d; lost %+v", c.Messages, messages, store.lost)
 		}
 		for i, l := range lost {
-			if got := store.lost[i]; got.From != l.From || got.To != l.To {
+			if got := store.lost[i]; got.From != l.From || got.To != l.To || got.TopicID != l.TopicID {
 				t.Errorf("lost %+v, want %+v", got, l)
 			}
 		}
 	}
-	stale("topic=00112233445566778899aabbccddeeff end=7")
-	read(9, []LostRange{{From: 4, To: 6}})
-	stale("topic=00112233445566778899aabbccddeeff end=4")
-	read(9, []LostRange{{From: 4, To: 3}}) // nobody knows what it lacks
+	const before = "00112233445566778899aabbccddeeff"
+	stale("topic=" + before + " end=7")
+	read(9, []LostRange{{TopicID: before, From: 4, To: 6}})
+	stale("topic=" + before + " end=4")
+	read(9, []LostRange{{TopicID: before, From: 4, To: 3}}) // nobody knows what it lacks
 	stale("")
 	read(5, nil)
 }

@@ -31,9 +31,9 @@ func (w *Warehouse) DeadLetters(ctx context.Context, limit int) ([]DeadLetter, e
 // ready.
 func (w *Warehouse) UnacknowledgedLost(ctx context.Context) ([]LostRange, error) {
 	var out []LostRange
-	err := w.query(ctx, "SELECT topic, partition, offset_from, offset_to, at FROM lost_ranges WHERE NOT acknowledged ORDER BY topic, partition, offset_from", func(rows driver.Rows) error {
+	err := w.query(ctx, "SELECT topic, topic_id, partition, offset_from, offset_to, at FROM lost_ranges WHERE NOT acknowledged ORDER BY topic, partition, offset_from, topic_id", func(rows driver.Rows) error {
 		var l LostRange
-		if err := rows.Scan(&l.Topic, &l.Partition, &l.From, &l.To, &l.At); err != nil {
+		if err := rows.Scan(&l.Topic, &l.TopicID, &l.Partition, &l.From, &l.To, &l.At); err != nil {
 			return err
 		}
 		l.At = l.At.UTC()

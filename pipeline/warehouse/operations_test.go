@@ -122,6 +122,64 @@ func TestDeadLettersOfATopicMadeAgain(t *testing.T) {
 	}
 }
 
+// TestLostRangesOfATopicMadeAgain: the new topic counts its offsets from 0, so it may lose what the old one lost, and nobody has
+// acknowledged that.
+func TestLostRangesOfATopicMadeAgain(t *testing.T) {
+	ctx := context.Background()
+	w := open(t, config(t))
+	var before, after []schemas.Migration // those that the table needs
+	for _, m := range schemas.Migrations() {
+		if m.Number <= 2 {
+			before = append(before, m)
+		}
+		if m.Name == "0020_lost_range_key.sql" {
+			after = append(slices.Clone(before), m)
+		}
+	}
+	if err := w.migrate(ctx, before); err != nil {
+		t.Fatal(err)
+	}
+	// What a program of before the key wrote.
+	mustExec(t, w, "INSERT INTO lost_range_rows (topic, `partition`, offset_from, offset_to, at, acknowledged, acknowledged_by) VALUES ('t', 0, 5, 9, '2026-03-02 01:00:00', 1, 'ops')")
+	for range 2 { // a crash before the migration is recorded makes it run again
+		if err := w.migrate(ctx, after); err != nil {
+			t.Fatal(err)
+		}
+		mustExec(t, w, "TRUNCATE TABLE schema_migrations")
+	}
+	lost := func(id string, to int64) LostRange {
+		return LostRange{Topic: "t", TopicID: id, From: 5, To: to, At: monday}
+	}
+	f := func(acknowledge int, want ...LostRange) {
+		t.Helper()
+		if got, err := w.UnacknowledgedLost(ctx); err != nil || !slices.Equal(got, want) {
+			t.Errorf("lost ranges %+v, %v, want %+v", got, err, want)
+		}
+		if n, err := w.AcknowledgeLost(ctx, "ops"); n != acknowledge || err != nil {
+			t.Errorf("%d acknowledged, want %d; %v", n, acknowledge, err)
+		}
+	}
+	f(0)
+	for _, l := range []LostRange{lost("aa", 9), lost("bb", 7)} { // each in its turn, the one before acknowledged
+		for range 2 { // and replayed
+			if err := w.Write(ctx, Batch{LostRanges: []LostRange{l}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		mustExec(t, w, "OPTIMIZE TABLE lost_range_rows FINAL")
+		f(1, l)
+	}
+	if err := w.Write(ctx, Batch{LostRanges: []LostRange{lost("aa", 9), lost("bb", 7)}}); err != nil {
+		t.Fatal(err)
+	}
+	f(0)
+	want := " 9 1, aa 9 1, bb 7 1"
+	rows := "SELECT arrayStringConcat(arraySort(groupArray(concat(topic_id, ' ', toString(offset_to), ' ', toString(toUInt8(acknowledged))))), ', ') FROM lost_ranges"
+	if got := one[string](t, w, rows); got != want {
+		t.Errorf("lost ranges %q, want %q", got, want)
+	}
+}
+
 func TestOpenSessions(t *testing.T) {
 	ctx := context.Background()
 	w := migrated(t)

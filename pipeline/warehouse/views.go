@@ -53,7 +53,7 @@ func PublicViews() []View {
 		{Name: "dead_letters", key: "sha256", skip: strings.Fields("topic partition offset error raw_masked at"),
 			Columns: strings.Fields("topic partition offset error raw_masked sha256 at")},
 		{Name: "runs", key: "`from`, `to`, rules_version", skip: []string{"run_id", "created_at"}, Columns: strings.Fields("run_id rules_version from to state sessions")},
-		{Name: "lost_ranges", key: "topic, partition, offset_from", skip: []string{"at"}, Columns: strings.Fields("topic partition offset_from offset_to at acknowledged")},
+		{Name: "lost_ranges", key: "topic, partition, offset_from, offset_to", skip: []string{"at", "topic_id"}, Columns: strings.Fields("topic partition offset_from offset_to at acknowledged")},
 		{Name: "kpi_profiles", Columns: strings.Fields("profile version opens closes cap_ms unanswered_ms automatic_only passed_on automatic_reply bot_waits within_of " +
 			"lookback_days order_hours pay_hours sales_hours attribution lag_days verified note")},
 		{Name: "agent_kpi", Parameters: kpi, Columns: strings.Fields("agent_id team shop day " + figures)},

@@ -41,9 +41,11 @@ type DeadLetter struct {
 	At        time.Time // when it was sent, or put aside
 }
 
-// LostRange says that Kafka deleted messages before they were read: offsets From to To, both included.
+// LostRange says that Kafka deleted messages before they were read: offsets From to To, both included. TopicID, hex, tells
+// a topic from another one of the same name that was deleted; it is "" where Kafka tells none.
 type LostRange struct {
 	Topic     string
+	TopicID   string
 	Partition int32
 	From      int64
 	To        int64
@@ -283,6 +285,7 @@ func lostRangeInserter() *inserter[LostRange] {
 	in := &inserter[L]{table: "lost_range_rows", bytes: func(*L) int { return 128 }}
 	in.add(
 		scalar("topic", func(l *L) *string { return &l.Topic }),
+		scalar("topic_id", func(l *L) *string { return &l.TopicID }),
 		scalar("partition", func(l *L) *int32 { return &l.Partition }),
 		scalar("offset_from", func(l *L) *int64 { return &l.From }),
 		scalar("offset_to", func(l *L) *int64 { return &l.To }),
