@@ -10,6 +10,7 @@ import { useTranslation } from 'react-i18next';
 import { RouterProvider } from 'react-router';
 
 import { queryClient } from './api/client';
+import { meQuery } from './api/me';
 import { startWords } from './i18n';
 import { router } from './routes';
 import { theme } from './ui/theme';
@@ -28,7 +29,9 @@ function Root() {
   );
 }
 
-void startWords().then(() => {
+// Who looks at the page is known, or refused, before anything is drawn.
+const started = [startWords(), location.pathname === '/login' ? undefined : queryClient.prefetchQuery(meQuery)];
+void Promise.all(started).then(() => {
   createRoot(document.getElementById('root') as HTMLElement).render(
     <StrictMode>
       <QueryClientProvider client={queryClient}>

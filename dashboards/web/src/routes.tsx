@@ -2,6 +2,7 @@
 import { createBrowserRouter, Navigate } from 'react-router';
 
 import { is, type Role, useMe } from './api/me';
+import { pages } from './pages';
 import { Layout } from './ui/Layout';
 import { Login } from './ui/Login';
 import { NoPage } from './ui/states';
@@ -39,24 +40,11 @@ export const router = createBrowserRouter([
       {
         index: true,
         lazy: async () => {
-          const { default: Overview } = await import('./pages/overview');
+          const { default: Overview } = await pages['/']();
           return { element: <Home overview={<Overview />} /> };
         },
       },
-      { path: 'sessions', lazy: async () => ({ Component: (await import('./pages/queue')).default }) },
-      { path: 'sessions/:id', lazy: async () => ({ Component: (await import('./pages/session')).default }) },
-      { path: 'appeals', lazy: async () => ({ Component: (await import('./pages/appeals')).default }) },
-      { path: 'alerts', lazy: async () => ({ Component: (await import('./pages/alerts')).default }) },
-      { path: 'opinions', lazy: async () => ({ Component: (await import('./pages/opinions')).default }) },
-      { path: 'opinions/:id', lazy: async () => ({ Component: (await import('./pages/opinions/Opinion')).default }) },
-      { path: 'agents', lazy: async () => ({ Component: (await import('./pages/agents')).default }) },
-      { path: 'agents/:id', lazy: async () => ({ Component: (await import('./pages/agents/Agent')).default }) },
-      { path: 'me', lazy: async () => ({ Component: (await import('./pages/agents/Agent')).default }) },
-      { path: 'search', lazy: async () => ({ Component: (await import('./pages/search')).default }) },
-      { path: 'rules', lazy: async () => ({ Component: (await import('./pages/rules')).default }) },
-      { path: 'rules/packs/:pack', lazy: async () => ({ Component: (await import('./pages/rules/Pack')).default }) },
-      { path: 'imports', lazy: async () => ({ Component: (await import('./pages/imports')).default }) },
-      { path: 'data', lazy: async () => ({ Component: (await import('./pages/data')).default }) },
+      ...Object.entries(pages).filter(([path]) => path !== '/').map(([path, page]) => ({ path, lazy: async () => ({ Component: (await page()).default }) })),
       { path: '*', element: <NoPage /> },
     ],
   },

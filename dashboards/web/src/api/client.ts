@@ -2,6 +2,7 @@
 import { QueryClient, type UseQueryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import createClient from 'openapi-fetch';
 
+import { read } from './early';
 import type { components, paths } from './schema';
 
 // Schemas are the bodies of the API by name, such as Schemas['QueueRow'].
@@ -31,7 +32,7 @@ async function refused(response: Response): Promise<ApiError> {
 }
 
 // api calls the server; every answer that is no success is thrown as an ApiError.
-export const api = createClient<paths>({ baseUrl: '/', querySerializer: { array: { style: 'form', explode: true } } });
+export const api = createClient<paths>({ baseUrl: '/', fetch: read, querySerializer: { array: { style: 'form', explode: true } } });
 api.use({
   async onResponse({ response }) {
     if (!response.ok) throw await refused(response);

@@ -1,9 +1,13 @@
+import { queryOptions } from '@tanstack/react-query';
 import { createContext, use } from 'react';
 
-import type { Schemas } from './client';
+import { type ApiError, get, type Schemas } from './client';
 
 export type Role = 'admin' | 'supervisor' | 'product' | 'analyst' | 'agent';
 export type Me = Omit<Schemas['Me'], 'role'> & { role: Role };
+
+// meQuery asks who is logged in. A refusal is kept: it leads to the log-in page, after which everything is asked anew.
+export const meQuery = queryOptions<Schemas['Me'], ApiError>({ queryKey: ['/api/v1/me'], queryFn: () => get('/api/v1/me'), staleTime: Infinity, retryOnMount: false });
 
 export const MeContext = createContext<Me | null>(null);
 

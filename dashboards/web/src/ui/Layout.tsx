@@ -1,13 +1,14 @@
 import {
   ApiOutlined, AuditOutlined, BellOutlined, BulbOutlined, CustomerServiceOutlined, DashboardOutlined, FileProtectOutlined, GlobalOutlined, LogoutOutlined, MenuOutlined, SearchOutlined, SolutionOutlined, UploadOutlined, UserOutlined,
 } from '@ant-design/icons';
+import { useQuery } from '@tanstack/react-query';
 import { Layout as AntLayout, Avatar, Badge, Button, Drawer, Dropdown, Flex, Grid, Menu, Spin, Tooltip } from 'antd';
 import { Suspense, useCallback, useEffect, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 import { Link, Navigate, Outlet, useLocation, useNavigation } from 'react-router';
 
 import { ApiError, post, queryClient, useGet } from '../api/client';
-import { is, type Me, MeContext } from '../api/me';
+import { is, type Me, MeContext, meQuery } from '../api/me';
 import { language, setLanguage } from '../i18n';
 import { menu } from '../routes';
 import { listen } from './alerts';
@@ -22,7 +23,7 @@ const icons: Record<string, React.ReactNode> = {
 
 // Layout is everything around a page, and the door: who is not logged in goes to the log-in page and comes back after it.
 export function Layout() {
-  const me = useGet('/api/v1/me', {}, { staleTime: Infinity });
+  const me = useQuery(meQuery);
   const place = useLocation();
   if (me.error instanceof ApiError && me.error.status === 401) {
     return <Navigate to={`/login?next=${encodeURIComponent(place.pathname + place.search)}`} replace />;

@@ -2,7 +2,7 @@ import i18next from 'i18next';
 import { beforeAll, expect, test } from 'vitest';
 
 import common from '../i18n/common';
-import { addDays, clock, count, decimal, duration, figure, money, percent, time } from './format';
+import { addDays, clock, count, decimal, duration, figure, money, percent, setZone, time } from './format';
 
 beforeAll(async () => {
   await i18next.init({ lng: 'en', keySeparator: false, resources: { en: { translation: common.en } } });
@@ -35,6 +35,12 @@ test('figures by unit', () => {
 
 test('days and times', () => {
   expect(addDays('2026-03-01', -1)).toBe('2026-02-28');
+  expect(addDays('2026-12-31', 1)).toBe('2027-01-01');
   expect(time('2026-03-31T17:00:00Z')).toBe('2026-04-01 01:00');
+  expect(time('2026-03-31T16:05:09.5Z', 'YYYY-MM-DD HH:mm:ss')).toBe('2026-04-01 00:05:09');
+  expect(time('2026-03-31T16:05:09+08:00', 'MM-DD HH:mm')).toBe('03-31 16:05');
+  setZone('America/New_York');
+  expect(time('2026-03-31T17:00:00Z')).toBe('2026-03-31 13:00');
+  setZone('Asia/Shanghai');
   expect(time(null)).toBe('–');
 });

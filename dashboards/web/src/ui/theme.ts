@@ -2,6 +2,7 @@ import type { ThemeConfig } from 'antd';
 
 export const theme: ThemeConfig = {
   cssVar: {},
+  zeroRuntime: true,
   token: {
     colorPrimary: '#0f766e', // that of the icon
     // The shades that are derived of so dark a green are grey.
