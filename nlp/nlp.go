@@ -6,6 +6,8 @@
 package nlp
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -15,6 +17,7 @@ import (
 
 	"github.com/tingke/tingke/nlp/emotion"
 	"github.com/tingke/tingke/nlp/mention"
+	"github.com/tingke/tingke/nlp/models"
 	"github.com/tingke/tingke/nlp/segment"
 	"github.com/tingke/tingke/nlp/textnorm"
 	"github.com/tingke/tingke/schemas"
@@ -78,11 +81,12 @@ func New(o Options) (*Analyser, error) {
 // Close gives the dictionaries back. No call may be under way.
 func (a *Analyser) Close() { a.seg.Close() }
 
-// ModelVersion names everything that decides the features: the rules and lexicons of each stage and the products.
+// ModelVersion names everything that decides the features: the rules and lexicons of each stage, its model file by the first
+// 8 hex of its SHA-256, and the products.
 func (a *Analyser) ModelVersion() string { return a.version }
 
 func modelVersion(products []mention.Product) string {
-	v := "emotion=" + emotion.Version + ",mention=" + mention.Version() + ",experience=" + experienceVersion
+	v := "emotion=" + emotion.Version + "+" + digest(models.Emotion) + ",mention=" + mention.Version() + "+" + digest(models.Mention) + ",experience=" + experienceVersion
 	if len(products) == 0 {
 		return v
 	}
@@ -91,6 +95,11 @@ func modelVersion(products []mention.Product) string {
 		fmt.Fprintf(h, "%q%q%q", p.Name, p.Aliases, p.Shop)
 	}
 	return v + ",products=" + strconv.FormatUint(h.Sum64(), 16)
+}
+
+func digest(model []byte) string {
+	sum := sha256.Sum256(model)
+	return hex.EncodeToString(sum[:4])
 }
 
 // CacheStats says how often a text was found in the cache.

@@ -72,7 +72,7 @@ func TestKilledAtMoments(t *testing.T) {
 }
 
 // TestRebalances: up to three workers come, go and die while sessions go on, so that the turns of a session are read by
-// several of them. Afterwards random hits are traced back to their messages.
+// several of them. Afterwards random rows are traced back to their messages.
 func TestRebalances(t *testing.T) {
 	t.Parallel()
 	onEachKafka(t, func(t *testing.T, k kafkaKind) {
@@ -99,7 +99,7 @@ func TestRebalances(t *testing.T) {
 			}
 		}
 		d.mustEqual(t, c)
-		d.evidenceIsInTheTopic(t)
+		d.traced(t)
 		for _, w := range workers {
 			d.stop(t, w)
 		}
