@@ -181,7 +181,7 @@ type SessionExplanation struct {
 
 func (a *API) explainSession(r *Request) (any, error) {
 	id := r.PathValue("session_id")
-	head, err := a.head(r, id)
+	s, err := a.readSession(r, id)
 	if err != nil {
 		return nil, err
 	}
@@ -205,5 +205,5 @@ func (a *API) explainSession(r *Request) (any, error) {
 	if err != nil {
 		return nil, &Error{http.StatusNotFound, "not_found", err.Error(), "rule"}
 	}
-	return &SessionExplanation{x, head.RulesV, use.Set.Version(), head.RulesV == use.Set.Version()}, nil
+	return &SessionExplanation{x, s.RulesVersion, use.Set.Version(), s.RulesVersion == use.Set.Version()}, nil
 }

@@ -179,7 +179,7 @@ func (a *API) kpi(r *Request) (any, error) {
 	}
 	q.Pool = true
 	var rows, teams, all, total []warehouse.KPIRow
-	var names []AgentName
+	var names map[string]string
 	var beside []warehouse.KPIBeside
 	rs := a.reads(r.Context())
 	read := func(into *[]warehouse.KPIRow, q warehouse.KPIQuery) {
@@ -219,21 +219,19 @@ func (a *API) kpi(r *Request) (any, error) {
 				read(&total, everybody)
 			}
 		}
-		rs.all(&names, `SELECT toString(if(agent_id != '', agent_id, agent_ids[1])) AS agent, argMax(toString(agent_name), (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
-			FROM `+x.sessions("agent_name != ''")+" GROUP BY agent LIMIT 10000")
+		rs.run(func(ctx context.Context) (err error) {
+			names, err = a.agentNames(ctx, x)
+			return err
+		})
 	}
 	if err := rs.wait(); err != nil {
 		return nil, err
-	}
-	byID := map[string]string{}
-	for _, n := range names {
-		byID[n.ID] = n.Name
 	}
 	size := teamSizes(all)
 	seen := map[string]bool{}
 	main := mainTeams(all)
 	for _, x := range rows {
-		l := KPILine{KPIRow: x, Name: byID[x.AgentID], TeamSize: len(size[x.Team])}
+		l := KPILine{KPIRow: x, Name: names[x.AgentID], TeamSize: len(size[x.Team])}
 		switch {
 		case by == warehouse.KPIByAgent && q.Whole:
 			l.MainTeam = main[x.AgentID]

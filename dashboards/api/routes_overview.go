@@ -162,15 +162,13 @@ func (a *API) overview(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i, d := range days {
-		if !ok {
-			break
-		}
-		one := kpi
-		one.From, one.To = d, d
+	if ok {
+		kpi.From, kpi.To = days[len(days)-1], day
 		q.run(func(ctx context.Context) error {
-			rows, err := a.Warehouse.KPI(ctx, one)
-			shops[i] = sumShops(rows)
+			rows, err := a.Warehouse.KPI(ctx, kpi)
+			for i, d := range days {
+				shops[i] = sumShops(slices.DeleteFunc(slices.Clone(rows), func(x warehouse.KPIRow) bool { return !sameDay(x.Day.Time, d) }))
+			}
 			return kpiError(err)
 		})
 	}

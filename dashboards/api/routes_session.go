@@ -1,12 +1,15 @@
 package api
 
 import (
+	"cmp"
 	"context"
+	"slices"
 	"time"
 
 	"github.com/shopspring/decimal"
 
 	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/pipeline/warehouse"
 	"github.com/tingke/tingke/schemas"
 )
 
@@ -32,51 +35,48 @@ type SessionDetail struct {
 // SessionHead is what is known of the session as a whole.
 type SessionHead struct {
 	SessionRow
-	EndedAt    *time.Time        `ch:"ended_at" json:"ended_at"`
-	Day        Day               `ch:"day" json:"day" doc:"day of the start"`
-	Source     string            `ch:"source" json:"source"`
-	SkillGroup string            `ch:"skill_group" json:"skill_group"`
-	MediaURL   string            `ch:"media_url" json:"media_url" doc:"the recording; turns say where they are in it (start_ms)"`
-	RulesV     string            `ch:"rules_version" json:"rules_version"`
-	ModelV     string            `ch:"model_version" json:"model_version"`
-	CodeV      string            `ch:"code_version" json:"code_version"`
-	Epoch      uint32            `ch:"epoch" json:"epoch"`
-	RunID      uint64            `ch:"run_id" json:"run_id"`
-	Version    uint64            `ch:"version" json:"version"`
-	Topic      string            `ch:"topic" json:"topic" doc:"Kafka topic of the messages, empty for files"`
-	Partition  int32             `ch:"partition" json:"partition"`
-	OffsetMin  int64             `ch:"offset_min" json:"offset_min"`
-	OffsetMax  int64             `ch:"offset_max" json:"offset_max"`
-	Duration   *int64            `ch:"duration_ms" json:"duration_ms"`
-	First      *int64            `ch:"first_reply_ms" json:"first_reply_ms"`
-	Avg        *float64          `ch:"avg_reply_ms" json:"avg_reply_ms"`
-	Longest    *int64            `ch:"max_reply_ms" json:"max_reply_ms"`
-	RoundCount uint32            `ch:"rounds" json:"rounds"`
-	Unanswered uint32            `ch:"unanswered" json:"unanswered"`
-	TalkShare  *float64          `ch:"talk_share" json:"talk_share"`
-	Silence    *int64            `ch:"silence_ms" json:"silence_ms"`
-	Overlap    *int64            `ch:"overlap_ms" json:"overlap_ms"`
-	Attributes map[string]string `ch:"attributes" json:"attributes"`
-	What       []string          `ch:"coverage_what" json:"-"`
-	Why        []string          `ch:"coverage_why" json:"-"`
-	Count      []uint32          `ch:"coverage_count" json:"-"`
+	EndedAt    *time.Time        `json:"ended_at"`
+	Day        Day               `json:"day" doc:"day of the start"`
+	Source     string            `json:"source"`
+	SkillGroup string            `json:"skill_group"`
+	MediaURL   string            `json:"media_url" doc:"the recording; turns say where they are in it (start_ms)"`
+	RulesV     string            `json:"rules_version"`
+	ModelV     string            `json:"model_version"`
+	CodeV      string            `json:"code_version"`
+	Epoch      uint32            `json:"epoch"`
+	RunID      uint64            `json:"run_id"`
+	Version    uint64            `json:"version"`
+	Topic      string            `json:"topic" doc:"Kafka topic of the messages, empty for files"`
+	Partition  int32             `json:"partition"`
+	OffsetMin  int64             `json:"offset_min"`
+	OffsetMax  int64             `json:"offset_max"`
+	Duration   *int64            `json:"duration_ms"`
+	First      *int64            `json:"first_reply_ms"`
+	Avg        *float64          `json:"avg_reply_ms"`
+	Longest    *int64            `json:"max_reply_ms"`
+	RoundCount uint32            `json:"rounds"`
+	Unanswered uint32            `json:"unanswered"`
+	TalkShare  *float64          `json:"talk_share"`
+	Silence    *int64            `json:"silence_ms"`
+	Overlap    *int64            `json:"overlap_ms"`
+	Attributes map[string]string `json:"attributes"`
 }
 
 // Turn is one utterance.
 type Turn struct {
-	Seq        int64      `ch:"seq" json:"seq"`
-	Position   uint32     `ch:"position" json:"position"`
-	Role       string     `ch:"role" json:"role" enum:"customer,agent,bot,system"`
-	Agent      string     `ch:"agent_id" json:"agent_id"`
-	At         *time.Time `ch:"at" json:"at"`
-	StartMS    *int64     `ch:"start_ms" json:"start_ms" doc:"calls: start in the recording"`
-	EndMS      *int64     `ch:"end_ms" json:"end_ms"`
-	Text       string     `ch:"text" json:"text" doc:"masked"`
-	Emotion    string     `ch:"emotion" json:"emotion"`
-	Polarity   float32    `ch:"polarity" json:"polarity"`
-	Auto       bool       `ch:"auto" json:"auto" doc:"an automatic reply"`
-	Confidence *float64   `ch:"confidence" json:"confidence" doc:"of the speech recognition"`
-	Language   string     `ch:"language" json:"language"`
+	Seq        int64      `json:"seq"`
+	Position   uint32     `json:"position"`
+	Role       string     `json:"role" enum:"customer,agent,bot,system"`
+	Agent      string     `json:"agent_id"`
+	At         *time.Time `json:"at"`
+	StartMS    *int64     `json:"start_ms" doc:"calls: start in the recording"`
+	EndMS      *int64     `json:"end_ms"`
+	Text       string     `json:"text" doc:"masked"`
+	Emotion    string     `json:"emotion"`
+	Polarity   float32    `json:"polarity"`
+	Auto       bool       `json:"auto" doc:"an automatic reply"`
+	Confidence *float64   `json:"confidence" doc:"of the speech recognition"`
+	Language   string     `json:"language"`
 }
 
 // Mention is an opinion mention.
@@ -104,62 +104,59 @@ type Evidence struct {
 
 // Hit is a finding of a rule.
 type Hit struct {
-	ID       string     `ch:"hit_id" json:"hit_id"`
-	Rule     string     `ch:"rule_id" json:"rule_id"`
+	ID       string     `json:"hit_id"`
+	Rule     string     `json:"rule_id"`
 	Name     string     `json:"rule_name" doc:"by the rules in use; empty for a rule that is gone"`
-	Version  string     `ch:"rule_version" json:"rule_version"`
-	Agent    string     `ch:"agent_id" json:"agent_id"`
-	Outcome  string     `ch:"outcome" json:"outcome"`
-	Severity string     `ch:"severity" json:"severity"`
-	Points   float64    `ch:"points" json:"points"`
-	Reason   string     `ch:"reason" json:"reason"`
-	Decision string     `ch:"decision" json:"decision" doc:"last decision, empty while undecided"`
-	State    string     `ch:"state" json:"state" enum:"undecided,confirmed,dismissed,appealed,upheld,overturned"`
-	Conflict bool       `ch:"conflict" json:"conflict" doc:"the last decision had not seen the one before it"`
-	Final    bool       `ch:"final" json:"final" doc:"nothing follows"`
-	Until    *time.Time `ch:"appeal_until" json:"appeal_until" doc:"until when the agent may appeal"`
-	ItemOf   string     `ch:"item" json:"item" doc:"scorecard.item that it counts in instead of the score"`
+	Version  string     `json:"rule_version"`
+	Agent    string     `json:"agent_id"`
+	Outcome  string     `json:"outcome"`
+	Severity string     `json:"severity"`
+	Points   float64    `json:"points"`
+	Reason   string     `json:"reason"`
+	Decision string     `json:"decision" doc:"last decision, empty while undecided"`
+	State    string     `json:"state" enum:"undecided,confirmed,dismissed,appealed,upheld,overturned"`
+	Conflict bool       `json:"conflict" doc:"the last decision had not seen the one before it"`
+	Final    bool       `json:"final" doc:"nothing follows"`
+	Until    *time.Time `json:"appeal_until" doc:"until when the agent may appeal"`
+	ItemOf   string     `json:"item" doc:"scorecard.item that it counts in instead of the score"`
 	Evidence []Evidence `json:"evidence"`
-	Seqs     []int64    `ch:"seqs" json:"-"`
-	Starts   []uint32   `ch:"starts" json:"-"`
-	Ends     []uint32   `ch:"ends" json:"-"`
 }
 
 // Outcome is what a rule said.
 type Outcome struct {
-	Rule    string `ch:"rule_id" json:"rule_id"`
+	Rule    string `json:"rule_id"`
 	Name    string `json:"rule_name"`
-	Outcome string `ch:"outcome" json:"outcome" enum:"pass,fail,na,present,absent"`
+	Outcome string `json:"outcome" enum:"pass,fail,na,present,absent"`
 }
 
 // Item is an item of a scorecard.
 type Item struct {
-	Scorecard string   `ch:"scorecard" json:"scorecard"`
-	Item      string   `ch:"item" json:"item"`
-	Points    *float64 `ch:"points" json:"points" doc:"null when not applicable or not yet scored"`
-	Max       float64  `ch:"max" json:"max"`
-	Outcome   string   `ch:"outcome" json:"outcome"`
-	Human     bool     `ch:"human" json:"human" doc:"scored by a reviewer"`
-	Final     *float64 `ch:"final_points" json:"final_points" doc:"without the hits that were dismissed or overturned"`
+	Scorecard string   `json:"scorecard"`
+	Item      string   `json:"item"`
+	Points    *float64 `json:"points" doc:"null when not applicable or not yet scored"`
+	Max       float64  `json:"max"`
+	Outcome   string   `json:"outcome"`
+	Human     bool     `json:"human" doc:"scored by a reviewer"`
+	Final     *float64 `json:"final_points" doc:"without the hits that were dismissed or overturned"`
 }
 
 // Scorecard is what a scorecard adds up to.
 type Scorecard struct {
-	ID       string   `ch:"scorecard" json:"scorecard"`
-	Name     string   `ch:"name" json:"name"`
-	Score    *float64 `ch:"score" json:"score" doc:"0..100 by the rules"`
-	Final    *float64 `ch:"final_score" json:"final_score" doc:"without dismissed hits and with the points that people gave"`
-	Unscored uint64   `ch:"unscored" json:"unscored" doc:"items that people are to score and have not"`
+	ID       string   `json:"scorecard"`
+	Name     string   `json:"name"`
+	Score    *float64 `json:"score" doc:"0..100 by the rules"`
+	Final    *float64 `json:"final_score" doc:"without dismissed hits and with the points that people gave"`
+	Unscored uint64   `json:"unscored" doc:"items that people are to score and have not"`
 }
 
 // Round is a wait of the customer.
 type Round struct {
-	Agent     string     `ch:"agent_id" json:"agent_id"`
-	Seq       int64      `ch:"seq" json:"seq" doc:"turn it begins with"`
-	Reply     *int64     `ch:"reply_seq" json:"reply_seq" doc:"turn that answers, null when unanswered"`
-	MS        *int64     `ch:"reply_ms" json:"reply_ms"`
-	AskedAt   *time.Time `ch:"asked_at" json:"asked_at"`
-	RepliedAt *time.Time `ch:"replied_at" json:"replied_at"`
+	Agent     string     `json:"agent_id"`
+	Seq       int64      `json:"seq" doc:"turn it begins with"`
+	Reply     *int64     `json:"reply_seq" doc:"turn that answers, null when unanswered"`
+	MS        *int64     `json:"reply_ms"`
+	AskedAt   *time.Time `json:"asked_at"`
+	RepliedAt *time.Time `json:"replied_at"`
 }
 
 // TrailLine is one step towards the score.
@@ -207,100 +204,163 @@ type OpinionRef struct {
 	Title string `ch:"title" json:"title"`
 }
 
-const headColumns = sessionColumns + `, ended_at, day, source, skill_group, rules_version, model_version, code_version, epoch, run_id, version, media_url, topic, partition, offset_min, offset_max,
-	duration_ms, first_reply_ms, avg_reply_ms, max_reply_ms, rounds, unanswered, talk_share, silence_ms, overlap_ms, attributes,
-	arrayMap(c -> c.1, coverage) AS coverage_what, arrayMap(c -> c.2, coverage) AS coverage_why, arrayMap(c -> c.3, coverage) AS coverage_count`
-
-const (
-	turnColumns = "seq, position, role, agent_id, at, start_ms, end_ms, text, emotion, polarity, auto, confidence, language"
-	hitColumns  = `hit_id, rule_id, rule_version, agent_id, outcome, severity, points, reason, decision, state, conflict, final, appeal_until, item,
-		arrayMap(e -> e.1, evidence) AS seqs, arrayMap(e -> e.2, evidence) AS starts, arrayMap(e -> e.3, evidence) AS ends`
-)
-
-// head reads the head of a session that the caller may see.
-func (a *API) head(r *Request, id string) (*SessionHead, error) {
-	sql, p := r.Scope.Where("team", "agent_ids")
-	var heads []SessionHead
-	if err := a.Warehouse.Conn().Select(r.Context(), &heads, "SELECT "+headColumns+" FROM sessions WHERE session_id = {id:String} AND "+sql, params([]any{named("id", id)}, p)...); err != nil {
+// readSession reads a session that the caller may see.
+func (a *API) readSession(r *Request, id string) (*warehouse.Session, error) {
+	s, err := a.Warehouse.Session(r.Context(), id)
+	if err != nil {
 		return nil, err
 	}
-	if len(heads) == 0 {
+	if s == nil || !r.Scope.Allows(s.Team, s.AgentIDs) {
 		return nil, NotFound("session")
 	}
-	return &heads[0], nil
+	return s, nil
 }
 
 func (a *API) session(r *Request) (any, error) {
 	id := r.PathValue("session_id")
-	head, err := a.head(r, id)
+	s, err := a.readSession(r, id)
 	if err != nil {
 		return nil, err
 	}
 	// The page of an open session asks again every few seconds; somebody who watches it has opened it once.
-	if head.State != "open" || a.watched.first(r.Who.User, id, a.Now()) {
+	if s.Closed || a.watched.first(r.Who.User, id, a.Now()) {
 		if err := access.Audit(r.Context(), access.ActionOpenSession, id, nil); err != nil {
 			a.watched.forget(r.Who.User, id)
 			return nil, err
 		}
 	}
-	d := &SessionDetail{Session: *head}
-	byID := named("id", id)
+	d := sessionDetail(s)
 	var ratings []Rating
 	q := a.reads(r.Context())
-	q.all(&d.Turns, "SELECT "+turnColumns+" FROM turns WHERE session_id = {id:String} ORDER BY position", byID)
-	q.all(&d.Mentions, "SELECT mention_id, seq, text, start, end, kind, aspect, valuable, product, polarity, opinion_id, department FROM mentions WHERE session_id = {id:String} ORDER BY seq, start, end", byID)
-	q.all(&d.Hits, "SELECT "+hitColumns+" FROM hits WHERE session_id = {id:String} ORDER BY "+rank+" DESC, points, rule_id, hit_id", byID)
-	q.all(&d.Outcomes, "SELECT rule_id, outcome FROM outcomes WHERE session_id = {id:String} ORDER BY rule_id", byID)
-	q.all(&d.Items, "SELECT scorecard, item, points, max, outcome, human, final_points FROM scorecard_items WHERE session_id = {id:String} ORDER BY scorecard, item", byID)
-	q.all(&d.Rounds, "SELECT agent_id, seq, reply_seq, reply_ms, asked_at, replied_at FROM rounds WHERE session_id = {id:String} ORDER BY seq", byID)
-	q.all(&ratings, "SELECT score, max, comment, at FROM ratings WHERE session_id = {id:String}", byID)
-	if head.Customer != "" {
+	q.all(&ratings, "SELECT score, max, comment, at FROM ratings WHERE session_id = {id:String}", named("id", id))
+	if s.CustomerID != "" {
+		// Orders lie in the order of their ids, which the inner query finds without merging what replaced what.
 		q.all(&d.Orders, `SELECT order_id, shop, status, created_at, paid_at, amount, refund_amount, arrayMap(i -> concat(if(i.2 != '', i.2, i.1), ' × ', toString(i.3)), items) AS item_lines
-			FROM orders WHERE customer_id = {customer:String} ORDER BY created_at DESC, order_id LIMIT 20`, named("customer", head.Customer))
+			FROM orders WHERE order_id IN (SELECT order_id FROM order_rows WHERE customer_id = {customer:String}) AND customer_id = {customer:String} ORDER BY created_at DESC, order_id LIMIT 20`, named("customer", s.CustomerID))
 	}
-	if len(head.Agents) > 0 {
-		q.run(func(ctx context.Context) error {
-			x, err := a.facts(ctx)
-			if err != nil {
-				return err
-			}
-			return a.Warehouse.Conn().Select(ctx, &d.Agents, `SELECT toString(if(agent_id != '', agent_id, agent_ids[1])) AS agent, argMax(toString(agent_name), (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
-				FROM `+x.sessions("agent_name != '' AND has({agents:Array(String)}, if(agent_id != '', agent_id, agent_ids[1]))")+" GROUP BY agent ORDER BY agent", named("agents", head.Agents))
-		})
-	}
-	if err := q.wait(); err != nil {
-		return nil, err
-	}
-	// Views are planned anew for each request, which costs more than to read one session: what is not there is not asked for.
-	q = a.reads(r.Context())
-	if len(d.Items) > 0 {
-		q.all(&d.Cards, "SELECT scorecard, name, score, final_score, unscored FROM scorecards WHERE session_id = {id:String} ORDER BY scorecard", byID)
-	}
-	var opinions []string
-	for _, m := range d.Mentions {
-		if m.Opinion != "" {
-			opinions = append(opinions, m.Opinion)
+	q.run(func(ctx context.Context) error {
+		x, err := a.facts(ctx)
+		if err != nil {
+			return err
 		}
-	}
-	if len(opinions) > 0 {
-		q.all(&d.Opinions, "SELECT opinion_id, title FROM opinion_heads WHERE opinion_id IN {opinions:Array(String)} ORDER BY opinion_id", named("opinions", opinions))
-	}
+		names, err := a.agentNames(ctx, x)
+		if err != nil {
+			return err
+		}
+		for _, id := range slices.Sorted(slices.Values(s.AgentIDs)) {
+			if names[id] != "" {
+				d.Agents = append(d.Agents, AgentName{id, names[id]})
+			}
+		}
+		return a.titled(ctx, x, d)
+	})
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
 	if len(ratings) > 0 {
 		d.Rating = &ratings[0]
 	}
-	for i := range head.What {
-		d.Coverage = append(d.Coverage, Covered{head.What[i], head.Why[i], head.Count[i]})
+	return d, a.judge(r.Context(), d)
+}
+
+// sessionDetail is what the store says of a session, in the order of pages.
+func sessionDetail(s *warehouse.Session) *SessionDetail {
+	state := "open"
+	if s.Closed {
+		state = "closed"
 	}
-	for i := range d.Hits {
-		h := &d.Hits[i]
-		for j := range h.Seqs {
-			h.Evidence = append(h.Evidence, Evidence{h.Seqs[j], h.Starts[j], h.Ends[j]})
+	var day Day
+	_ = day.Scan(s.Day)
+	d := &SessionDetail{Session: SessionHead{
+		SessionRow: SessionRow{
+			ID: s.SessionID, StartedAt: s.StartedAt, State: state, Channel: s.Channel, Shop: s.Shop, Business: s.Business, Team: s.Team, Agents: s.AgentIDs, AgentName: s.AgentName,
+			Customer: s.CustomerID, Product: s.Product, Turns: s.Turns, Score: s.Score, Experience: s.Experience, Flagged: s.Flagged, Severity: s.Severity,
+			EmotionStart: s.EmotionStart, EmotionEnd: s.EmotionEnd, FinalScore: s.FinalScore(), Reviewed: s.Reviewed(), Assignee: s.Review.Assignee, OpenAppeals: s.OpenAppeals(), Conflicts: s.ConflictCount(),
+		},
+		EndedAt: s.EndedAt, Day: day, Source: s.Source, SkillGroup: s.SkillGroup, MediaURL: s.MediaURL, RulesV: s.RulesVersion, ModelV: s.ModelVersion, CodeV: s.CodeVersion,
+		Epoch: s.Epoch, RunID: s.RunID, Version: s.Version, Topic: s.Topic, Partition: s.Partition, OffsetMin: s.OffsetMin, OffsetMax: s.OffsetMax,
+		Duration: s.DurationMS, First: s.FirstMS, Avg: s.AvgMS, Longest: s.MaxMS, RoundCount: s.Rounds, Unanswered: s.Unanswered,
+		TalkShare: s.TalkShare, Silence: s.SilenceMS, Overlap: s.OverlapMS, Attributes: s.Attributes,
+	}}
+	for i := range s.CoverageWhat {
+		d.Coverage = append(d.Coverage, Covered{s.CoverageWhat[i], s.CoverageWhy[i], s.CoverageCount[i]})
+	}
+	for i := range s.TurnSeq {
+		d.Turns = append(d.Turns, Turn{
+			Seq: s.TurnSeq[i], Position: uint32(i + 1), Role: s.TurnRole[i], Agent: s.TurnAgent[i], At: s.TurnAt[i], StartMS: s.TurnStartMS[i], EndMS: s.TurnEndMS[i], Text: s.TurnText[i],
+			Emotion: s.TurnEmotion[i], Polarity: s.TurnPolarity[i], Auto: s.TurnAuto[i], Confidence: s.TurnConfidence[i], Language: s.TurnLanguage[i],
+		})
+	}
+	for i := range s.MentionID {
+		d.Mentions = append(d.Mentions, Mention{
+			ID: s.MentionID[i], Seq: s.MentionTurn[i], Text: s.MentionText[i], Start: s.MentionStart[i], End: s.MentionEnd[i], Kind: s.MentionKind[i], Aspect: s.MentionAspect[i],
+			Valuable: s.MentionValuable[i], Product: s.MentionProduct[i], Polarity: s.MentionPolarity[i], Opinion: s.MentionOpinion[i], Department: s.MentionDepartment[i],
+		})
+	}
+	slices.SortStableFunc(d.Mentions, func(x, y Mention) int {
+		return cmp.Or(cmp.Compare(x.Seq, y.Seq), cmp.Compare(x.Start, y.Start), cmp.Compare(x.End, y.End))
+	})
+	for i, id := range s.HitID {
+		h := Hit{
+			ID: id, Rule: s.HitRule[i], Version: s.HitVersion[i], Agent: s.HitAgent[i], Outcome: s.HitOutcome[i], Severity: s.HitSeverity[i], Points: s.HitPoints[i], Reason: s.HitReason[i],
+			State: "undecided", ItemOf: s.HitItem[i],
+		}
+		if at := slices.Index(s.Review.HitID, id); at >= 0 {
+			h.Decision, h.Conflict, h.Final, h.Until = s.Review.HitDecision[at], s.Review.HitConflict[at], s.Review.HitFinal[at], s.Review.HitUntil[at]
+			h.State = cmp.Or(s.Review.HitState[at], h.State)
+		}
+		for j, n := range s.EvidenceHit {
+			if int(n) == i+1 {
+				h.Evidence = append(h.Evidence, Evidence{s.EvidenceTurn[j], s.EvidenceStart[j], s.EvidenceEnd[j]})
+			}
+		}
+		d.Hits = append(d.Hits, h)
+	}
+	slices.SortStableFunc(d.Hits, func(x, y Hit) int {
+		return cmp.Or(-cmp.Compare(schemas.SeverityRank(x.Severity), schemas.SeverityRank(y.Severity)), cmp.Compare(x.Points, y.Points), cmp.Compare(x.Rule, y.Rule), cmp.Compare(x.ID, y.ID))
+	})
+	for i := range s.OutcomeRule {
+		d.Outcomes = append(d.Outcomes, Outcome{Rule: s.OutcomeRule[i], Outcome: s.OutcomeValue[i]})
+	}
+	slices.SortStableFunc(d.Outcomes, func(x, y Outcome) int { return cmp.Compare(x.Rule, y.Rule) })
+	items := s.Items()
+	for _, x := range items {
+		d.Items = append(d.Items, Item{x.Card, x.Item, x.Points, x.Max, x.Outcome, x.Human, x.Final})
+	}
+	slices.SortStableFunc(d.Items, func(x, y Item) int { return cmp.Or(cmp.Compare(x.Scorecard, y.Scorecard), cmp.Compare(x.Item, y.Item)) })
+	for _, x := range s.Cards(items) {
+		d.Cards = append(d.Cards, Scorecard{x.Card, x.Name, x.Score, x.Final, x.Unscored})
+	}
+	slices.SortStableFunc(d.Cards, func(x, y Scorecard) int { return cmp.Compare(x.ID, y.ID) })
+	for i := range s.RoundTurn {
+		d.Rounds = append(d.Rounds, Round{s.RoundAgent[i], s.RoundTurn[i], s.RoundReply[i], s.RoundMS[i], s.RoundAskedAt[i], s.RoundRepliedAt[i]})
+	}
+	slices.SortStableFunc(d.Rounds, func(x, y Round) int { return cmp.Compare(x.Seq, y.Seq) })
+	return d
+}
+
+// titled resolves the merges of the opinions that a session mentions and adds their titles.
+func (a *API) titled(ctx context.Context, x facts, d *SessionDetail) error {
+	if !slices.ContainsFunc(d.Mentions, func(m Mention) bool { return m.Opinion != "" }) {
+		return nil
+	}
+	known, err := a.opinionTitles(ctx, x)
+	if err != nil {
+		return err
+	}
+	seen := map[string]bool{}
+	for i := range d.Mentions {
+		m := &d.Mentions[i]
+		if target, merged := known.merged[m.Opinion]; merged {
+			m.Opinion = target
+		}
+		if title, ok := known.titles[m.Opinion]; ok && !seen[m.Opinion] {
+			seen[m.Opinion] = true
+			d.Opinions = append(d.Opinions, OpinionRef{m.Opinion, title})
 		}
 	}
-	return d, a.judge(r.Context(), d)
+	slices.SortFunc(d.Opinions, func(x, y OpinionRef) int { return cmp.Compare(x.ID, y.ID) })
+	return nil
 }
 
 // judge adds what only the rules know: names, and how the score came about where they are still those of the session.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/dashboards/filter"
 )
 
@@ -126,50 +127,53 @@ func beyond(keys []string, k queueKey, op string) (string, []any, error) {
 }
 
 func (a *API) sessions(r *Request) (any, error) {
-	keys, ascending, _ := order(r.Get("sort"))
+	keys, _, _ := order(r.Get("sort"))
 	where, p := r.Filter.Facts()
-	total := where
-	totalParams := p
 	var after queueKey
 	more, err := r.Cursor(&after)
 	if err != nil {
 		return nil, err
 	}
+	rest := "1"
 	if more {
 		sql, kp, err := beyond(keys, after, ">")
 		if err != nil {
 			return nil, err
 		}
-		where, p = where+" AND "+sql, append(p, kp...)
+		rest, p = sql, append(p, kp...)
 	}
 	x, err := a.facts(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	// First which sessions, by few columns; then what is shown of these.
-	var places []struct {
-		ID   string    `ch:"session_id"`
-		Day  Day       `ch:"day"`
-		Keys []float64 `ch:"keys"`
+	// First which sessions and how many there are, by few columns; then what is shown of these.
+	var found struct {
+		Total uint64      `ch:"n"`
+		IDs   []string    `ch:"ids"`
+		Days  []string    `ch:"days"`
+		Keys  [][]float64 `ch:"keys"`
 	}
-	page := &Page[QueueRow]{Total: new(uint64)}
-	q := a.reads(r.Context())
-	q.all(&places, fmt.Sprintf("SELECT session_id, day, [%s] AS keys FROM %s ORDER BY %s LIMIT %d", strings.Join(keys, ", "), x.sessions(where), ascending, r.Limit+1), params(p)...)
-	q.value(page.Total, "SELECT count() FROM "+x.sessions(total), params(totalParams)...)
-	if err := q.wait(); err != nil {
+	n := len(keys)
+	var places []string
+	for i := range keys {
+		places = append(places, fmt.Sprintf("k.%d", i+1))
+	}
+	err = a.Warehouse.Conn().QueryRow(r.Context(), fmt.Sprintf(`SELECT n, arrayMap(k -> k.%d, first) AS ids, arrayMap(k -> k.%d, first) AS days, arrayMap(k -> [%s], first) AS keys FROM (
+			SELECT count() AS n, groupArraySortedIf(%d)((%s, session_id, ifNull(toString(day), '')), %s) AS first FROM %s)`,
+		n+1, n+2, strings.Join(places, ", "), r.Limit+1, strings.Join(keys, ", "), rest, x.sessions(where)), params(p)...).ScanStruct(&found)
+	if err != nil {
 		return nil, err
 	}
-	if len(places) > r.Limit {
-		places = places[:r.Limit]
-		last := places[len(places)-1]
-		if page.Next, err = r.Next(queueKey{last.Keys, last.ID}); err != nil {
+	page := &Page[QueueRow]{Total: &found.Total}
+	ids, days := found.IDs, map[string]bool{}
+	if len(ids) > r.Limit {
+		ids = ids[:r.Limit]
+		if page.Next, err = r.Next(queueKey{found.Keys[r.Limit-1], ids[r.Limit-1]}); err != nil {
 			return nil, err
 		}
 	}
-	ids, days := make([]string, len(places)), map[string]bool{}
-	for i, x := range places {
-		ids[i] = x.ID
-		days[x.Day.String()] = true
+	for _, d := range found.Days[:len(ids)] {
+		days[d] = true
 	}
 	page.Items, err = a.describeRows(r.Context(), x, r.Filter.Get("q"), ids, days)
 	return page, err
@@ -379,32 +383,10 @@ func (a *API) offered(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	var o struct {
-		Shops    []string `ch:"shops"`
-		Teams    []string `ch:"teams"`
-		Channels []string `ch:"channels"`
-		Products []string `ch:"products"`
-		Rules    []string `ch:"rules"`
-		First    *string  `ch:"first_day"`
-		Last     *string  `ch:"last_day"`
-	}
-	out := &Offered{}
-	q := a.reads(r.Context())
-	q.one(&o, `SELECT arraySort(groupUniqArray(500)(toString(shop))) AS shops, arraySort(groupUniqArray(500)(toString(team))) AS teams, arraySort(groupUniqArray(500)(toString(channel))) AS channels,
-		arraySort(groupUniqArrayIf(500)(toString(product), product != '')) AS products, arraySort(groupUniqArrayArray(2000)(`+broken("")+`)) AS rules, toString(min(day)) AS first_day, toString(max(day)) AS last_day FROM `+x.sessions(where), params(p)...)
-	scope, sp := r.Scope.Where("team", "agent_ids")
-	own := "1"
-	if r.Who.AgentID != "" {
-		own = "agent = {own:String}"
-		sp = append(slices.Clone(sp), named("own", r.Who.AgentID))
-	}
-	q.all(&out.Agents, `SELECT toString(agent) AS agent, argMax(if(agent = if(agent_id != '', agent_id, agent_ids[1]), toString(agent_name), ''), (agent_name != '' AND agent = if(agent_id != '', agent_id, agent_ids[1]), ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
-		FROM (SELECT agent_ids, agent_id, agent_name, started_at FROM `+x.sessions(scope)+`) ARRAY JOIN agent_ids AS agent WHERE agent != '' AND `+own+` GROUP BY agent ORDER BY agent LIMIT 2000`, params(sp)...)
-	if err := q.wait(); err != nil {
+	out, err := a.offeredValues(r.Context(), x, r.Scope, r.Who.AgentID, where, p)
+	if err != nil {
 		return nil, err
 	}
-	out.Shops, out.Teams, out.Channels, out.Products, out.First, out.Last = o.Shops, o.Teams, o.Channels, o.Products, o.First, o.Last
-	out.Rules = o.Rules
 	if _, out.Names, err = a.ruleNames(r.Context()); err != nil {
 		return nil, err
 	}
@@ -412,4 +394,41 @@ func (a *API) offered(r *Request) (any, error) {
 		out.Fields = append(out.Fields, FilterField{f.Name, f.Type, f.Enum, f.Repeated, f.Doc})
 	}
 	return out, nil
+}
+
+// offeredValues reads what lists offer, at most settle old; the result is the caller's own.
+func (a *API) offeredValues(ctx context.Context, x facts, scope access.Scope, agent, where string, p []any) (*Offered, error) {
+	seen, sp := scope.Where("team", "agent_ids")
+	own := "1"
+	if agent != "" {
+		own = "agent = {own:String}"
+		sp = append(slices.Clone(sp), named("own", agent))
+	}
+	out, err := remember(ctx, a.memo, a.settled("offered", x, where, p, seen, sp), func(ctx context.Context) (*Offered, error) {
+		var o struct {
+			Shops    []string `ch:"shops"`
+			Teams    []string `ch:"teams"`
+			Channels []string `ch:"channels"`
+			Products []string `ch:"products"`
+			Rules    []string `ch:"rules"`
+			First    *string  `ch:"first_day"`
+			Last     *string  `ch:"last_day"`
+		}
+		out := &Offered{}
+		q := a.reads(ctx)
+		q.one(&o, `SELECT arraySort(groupUniqArray(500)(toString(shop))) AS shops, arraySort(groupUniqArray(500)(toString(team))) AS teams, arraySort(groupUniqArray(500)(toString(channel))) AS channels,
+			arraySort(groupUniqArrayIf(500)(toString(product), product != '')) AS products, arraySort(groupUniqArrayArray(2000)(`+broken("")+`)) AS rules, toString(min(day)) AS first_day, toString(max(day)) AS last_day FROM `+x.sessions(where), params(p)...)
+		q.all(&out.Agents, `SELECT toString(agent) AS agent, argMax(if(agent = if(agent_id != '', agent_id, agent_ids[1]), toString(agent_name), ''), (agent_name != '' AND agent = if(agent_id != '', agent_id, agent_ids[1]), ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
+			FROM (SELECT agent_ids, agent_id, agent_name, started_at FROM `+x.sessions(seen)+`) ARRAY JOIN agent_ids AS agent WHERE agent != '' AND `+own+` GROUP BY agent ORDER BY agent LIMIT 2000`, params(sp)...)
+		if err := q.wait(); err != nil {
+			return nil, err
+		}
+		out.Shops, out.Teams, out.Channels, out.Products, out.Rules, out.First, out.Last = o.Shops, o.Teams, o.Channels, o.Products, o.Rules, o.First, o.Last
+		return out, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	mine := *out
+	return &mine, nil
 }

@@ -327,11 +327,13 @@ func (b *builder) within(names []string, also string, arrays map[string]string, 
 			continue
 		}
 		list = append(list, arrays[n])
+		wanted := "{f_" + n + ":Array(String)}"
 		if n == "opinion" {
-			sql = append(sql, "has("+Merged+", x_"+arrays[n]+")")
-		} else {
-			sql = append(sql, "x_"+arrays[n]+" IN {f_"+n+":Array(String)}")
+			wanted = Merged
 		}
+		// The sessions with one of the values are found by one array; only of these the others are read.
+		b.sql = append(b.sql, "hasAny("+arrays[n]+", "+wanted+")")
+		sql = append(sql, "has("+wanted+", x_"+arrays[n]+")")
 		b.param(n)
 	}
 	if len(sql) == 0 {

@@ -188,14 +188,41 @@ func TestFinalScoreIsThatOfTheRules(t *testing.T) {
 	read("SELECT session_id AS key, final_score AS value FROM sessions")
 	read("SELECT concat(session_id, ' ', scorecard) AS key, final_score AS value FROM scorecards")
 	read("SELECT concat(session_id, ' ', scorecard, '.', item) AS key, final_points AS value FROM scorecard_items")
-	bad := 0
-	for k, v := range want {
-		if got[k] != v && bad < 5 {
-			bad++
-			id, _, _ := strings.Cut(k, " ")
-			t.Errorf("%s: SQL says %s, the rules %s\n%s", k, got[k], v, packs[id])
+	compare := func(who string) {
+		t.Helper()
+		bad := 0
+		for k, v := range want {
+			if got[k] != v && bad < 5 {
+				bad++
+				id, _, _ := strings.Cut(k, " ")
+				t.Errorf("%s: %s says %s, the rules %s\n%s", k, who, got[k], v, packs[id])
+			}
 		}
 	}
+	compare("SQL")
+	// The page of a session works it out without the views.
+	clear(got)
+	for id := range packs {
+		x, err := w.Session(ctx, id)
+		if err != nil || x == nil {
+			t.Fatalf("session %s: %v", id, err)
+		}
+		add := func(key string, v *float64) {
+			got[key] = show(schemas.Opt[float64]{})
+			if v != nil {
+				got[key] = show(schemas.Some(*v))
+			}
+		}
+		add(id, x.FinalScore())
+		items := x.Items()
+		for _, c := range x.Cards(items) {
+			add(id+" "+c.Card, c.Final)
+		}
+		for _, i := range items {
+			add(id+" "+i.Card+"."+i.Item, i.Final)
+		}
+	}
+	compare("the page")
 	if changed < 50 || voided < 300 {
 		t.Errorf("only %d scores changed by %d dismissed hits: the test shows little", changed, voided)
 	}

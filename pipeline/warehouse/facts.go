@@ -21,6 +21,7 @@ import (
 // FactsCut names one moment of the copies; all statements of a request that read with the same cut agree with each other.
 type FactsCut struct {
 	Base, Gen uint64
+	Opinions  string // changes with every event of the registry of opinions
 	moved     bool
 }
 
@@ -52,14 +53,15 @@ type factsKeeper struct {
 	cancel        context.CancelFunc
 
 	// Of the round that works.
-	cut     FactsCut
-	state   factsState
-	known   map[string]factsVersion // sessions changed of late, by id
-	old     uint64                  // base before this one
-	oldDrop time.Time
-	moves   int
-	rows    uint64
-	owner   string
+	cut      FactsCut
+	state    factsState
+	known    map[string]factsVersion // sessions changed of late, by id
+	old      uint64                  // base before this one
+	oldDrop  time.Time
+	moves    int
+	rows     uint64
+	owner    string
+	opinions string
 }
 
 type factsRound struct {
@@ -146,7 +148,9 @@ func (w *Warehouse) factsRounds() {
 		cancel()
 		k.mu.Lock()
 		r := k.running
-		if r.cut, r.err = k.cut, nil; err != nil {
+		r.cut, r.err = k.cut, nil
+		r.cut.Opinions = k.opinions
+		if err != nil {
 			r.err = fmt.Errorf("cannot bring what pages read up to date: %w", err)
 		}
 		close(r.done)
@@ -173,7 +177,7 @@ func (k *factsKeeper) close() {
 func (w *Warehouse) factsState(ctx context.Context) (factsState, error) {
 	s := factsState{tables: map[string]factsTable{}}
 	err := w.query(w.reading(ctx), fmt.Sprintf(`SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3), (SELECT count() > 0 FROM fact_bases WHERE base = %d)
-		FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('analyses', 'review_states', 'agents', 'run_switches', 'settings') GROUP BY table`, w.facts.cut.Base), func(rows driver.Rows) error {
+		FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('analyses', 'review_states', 'agents', 'run_switches', 'settings', 'opinion_events') GROUP BY table`, w.facts.cut.Base), func(rows driver.Rows) error {
 		var name string
 		var t factsTable
 		if err := rows.Scan(&name, &t.block, &t.mutated, &t.rows, &s.at, &s.noted); err != nil {
@@ -191,6 +195,7 @@ func (w *Warehouse) factsRound(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	k.opinions = fmt.Sprintf("%d:%d", now.tables["opinion_events"].block, now.tables["opinion_events"].mutated)
 	if !now.noted { // the first time, or somebody has taken the copies away
 		k.cut, k.state = FactsCut{}, factsState{}
 		if err := w.adoptFacts(ctx, &now); err != nil {
