@@ -36,7 +36,7 @@ deps: tools $(CHDB_LIB) ## fetch the embedded ClickHouse and the Go modules
 	@go mod download
 
 WEB := dashboards/web
-WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/antd-styles.ts dashboards/api/openapi.json -type f 2>/dev/null)
+WEB_SOURCES := $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/antd-styles.ts $(WEB)/packed.ts dashboards/api/openapi.json -type f 2>/dev/null)
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 	@echo "fetching the parts of the web app"

@@ -6,7 +6,9 @@ import (
 	"embed"
 	"errors"
 	"io/fs"
+	"mime"
 	"net/http"
+	"path"
 	"strings"
 )
 
@@ -28,7 +30,6 @@ func Handler() http.Handler {
 }
 
 func handler(files fs.FS) http.Handler {
-	served := http.FileServerFS(files)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method != http.MethodGet && r.Method != http.MethodHead {
 			w.Header().Set("Allow", "GET, HEAD")
@@ -45,13 +46,37 @@ func handler(files fs.FS) http.Handler {
 			} else {
 				w.Header().Set("Cache-Control", "public, max-age=3600")
 			}
-			served.ServeHTTP(w, r)
+			file(w, r, files, name)
 		case asset:
 			http.NotFound(w, r)
 		default:
 			page(w, r, files)
 		}
 	})
+}
+
+// file answers with a file, or with what the build packed of it (the name with .gz) where the browser unpacks that.
+func file(w http.ResponseWriter, r *http.Request, files fs.FS, name string) {
+	if _, err := fs.Stat(files, name+".gz"); err == nil {
+		w.Header().Set("Vary", "Accept-Encoding")
+		if unpacks(r.Header.Get("Accept-Encoding")) {
+			w.Header().Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+			w.Header().Set("Content-Encoding", "gzip")
+			name += ".gz"
+		}
+	}
+	http.ServeFileFS(w, r, files, name)
+}
+
+// unpacks says whether an Accept-Encoding takes gzip.
+func unpacks(accepted string) bool {
+	for a := range strings.SplitSeq(accepted, ",") {
+		coding, quality, _ := strings.Cut(strings.TrimSpace(a), ";")
+		if strings.EqualFold(strings.TrimSpace(coding), "gzip") {
+			return strings.Trim(strings.TrimPrefix(strings.TrimSpace(quality), "q="), "0.") != "" || quality == ""
+		}
+	}
+	return false
 }
 
 // page answers with the app.

@@ -9,9 +9,11 @@ import (
 
 func TestHandler(t *testing.T) {
 	built := handler(fstest.MapFS{
-		"index.html":         {Data: []byte("<html>app")},
-		"icon.svg":           {Data: []byte("<svg/>")},
-		"assets/index-12.js": {Data: []byte("app()")},
+		"index.html":           {Data: []byte("<html>app")},
+		"icon.svg":             {Data: []byte("<svg/>")},
+		"assets/index-12.js":   {Data: []byte("app()")},
+		"assets/page-34.js":    {Data: []byte("page()")},
+		"assets/page-34.js.gz": {Data: []byte("packed")},
 	})
 	f := func(method, path string, status int, cache, body string) {
 		t.Helper()
@@ -31,6 +33,24 @@ func TestHandler(t *testing.T) {
 	f("GET", "/../web.go", 200, "no-cache", "<html>app")
 	f("HEAD", "/", 200, "no-cache", "")
 	f("POST", "/", 405, "", "only read")
+
+	packed := func(accepts, body, encoding string) {
+		t.Helper()
+		r := httptest.NewRequest("GET", "/assets/page-34.js", nil)
+		r.Header.Set("Accept-Encoding", accepts)
+		w := httptest.NewRecorder()
+		built.ServeHTTP(w, r)
+		h := w.Header()
+		if w.Body.String() != body || h.Get("Content-Encoding") != encoding || !strings.HasPrefix(h.Get("Content-Type"), "text/javascript") || h.Get("Vary") != "Accept-Encoding" || !strings.Contains(h.Get("Cache-Control"), "immutable") {
+			t.Errorf("accepting %q: %q, %v", accepts, w.Body, h)
+		}
+	}
+	packed("", "page()", "")
+	packed("br, x-gzip", "page()", "")
+	packed("gzip;q=0, br", "page()", "")
+	packed("gzip;q=0.0", "page()", "")
+	packed("gzip, deflate, br, zstd", "packed", "gzip")
+	packed("br;q=1.0, GZIP;q=0.5", "packed", "gzip")
 
 	w := httptest.NewRecorder()
 	handler(fstest.MapFS{}).ServeHTTP(w, httptest.NewRequest("GET", "/", nil))

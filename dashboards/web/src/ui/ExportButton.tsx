@@ -4,6 +4,7 @@ import { useRef, useState } from 'react';
 import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../api/client';
+import { useMe } from '../api/me';
 import { language } from '../i18n';
 import { fetchFile, save } from './download';
 import { address } from './filters';
@@ -35,7 +36,8 @@ export function ExportButton({ what, query = {}, size, disabled }: ExportButtonP
   const why = useWhy();
   const [busy, setBusy] = useState(false);
   const running = useRef(false);
-  const offered = useGet('/api/v1/exports', { query: { lang: language() } }, { staleTime: 300_000 });
+  const { role } = useMe();
+  const offered = useGet('/api/v1/exports', { query: { lang: language() } }, { staleTime: 300_000, enabled: role !== 'agent' });
   const info = offered.data?.find((d) => d.dataset === what);
   if (!info) return null;
 
