@@ -13,7 +13,8 @@ import (
 )
 
 // The cells of kpi_cells belong to one day each, and a day is worked out from the sessions, orders, ratings and reviews
-// around it. So each day that is asked for is kept, until something that may matter for it has been written.
+// around it. So each day that is asked for is kept, until something that may matter for it has been written, and a while
+// longer where it takes more than a second to make (kpiDay.due).
 
 // kpiKeeper knows which cells in kpi_facts count. The token of its channel is held by whoever makes cells or finds out
 // what has changed.
@@ -24,12 +25,26 @@ type kpiKeeper struct {
 }
 
 type kpiDay struct {
-	made uint64
-	at   time.Time
+	made  uint64
+	at    time.Time
+	took  time.Duration // to make them
+	stale bool          // something has been written that may change them
 }
 
-// kpiKept is how long cells count; those in the table live longer.
-const kpiKept = 5 * 24 * time.Hour
+// due says whether the cells have to be made anew. Where making them takes long, they may lag behind what is written: a
+// store into which sessions flow all the time would else make them for each page that is opened.
+func (d kpiDay) due(now time.Time) bool {
+	age := now.Sub(d.at)
+	return d.made == 0 || age > kpiKept || d.stale && (d.took < kpiQuick || age > min(kpiShare*d.took, kpiLagMax))
+}
+
+const (
+	kpiKept   = 5 * 24 * time.Hour // how long cells count; those in the table live longer
+	kpiSmall  = 100_000            // sessions and their versions; with fewer nothing is ever behind
+	kpiQuick  = time.Second        // what takes less neither
+	kpiShare  = 20                 // at most one part in so many of the time goes into making cells of a day
+	kpiLagMax = 10 * time.Minute
+)
 
 // kpiTables are what cells are worked out from. Of the first four it is known which days a change may touch.
 var kpiTables = []string{"analyses", "order_rows", "rating_rows", "review_events", "agents", "run_switches", "settings", "kpi_profile_rows"}
@@ -62,7 +77,7 @@ func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells stri
 	}
 	var missing []string
 	for d := from; !d.After(to); d = d.AddDate(0, 0, 1) {
-		if day := d.Format(time.DateOnly); kept[day].made == 0 || now.at.Sub(kept[day].at) > kpiKept {
+		if day := d.Format(time.DateOnly); kept[day].due(now.at) {
 			missing = append(missing, day)
 		}
 	}
@@ -72,13 +87,18 @@ func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells stri
 		sql = fmt.Sprintf("INSERT INTO kpi_facts (profile, made, %s) SELECT %s, %d, %s FROM (WITH %s) WHERE day IN ('%s')", kpiColumnList, quote(profile), made, kpiColumnList, sql, strings.Join(missing, "', '"))
 		// What was begun is finished for the next who asks, also where this one has gone.
 		making, cancel := context.WithTimeout(context.WithoutCancel(ctx), factsTimeout)
+		began := time.Now()
 		err := w.conn.Exec(making, sql)
 		cancel()
 		if err != nil {
 			return "", fmt.Errorf("cannot work out figures of %s to %s: %w", missing[0], missing[len(missing)-1], err)
 		}
+		took := time.Since(began)
+		if now.tables["analyses"].rows < kpiSmall {
+			took = 0 // a busy machine, not a large store
+		}
 		for _, day := range missing {
-			kept[day] = kpiDay{made, now.at}
+			kept[day] = kpiDay{made: made, at: now.at, took: took}
 		}
 	}
 	byMade := map[uint64][]string{}
@@ -94,7 +114,7 @@ func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells stri
 	return fmt.Sprintf("(SELECT %s FROM kpi_facts WHERE profile = %s AND day BETWEEN '%s' AND '%s' AND (%s))", kpiColumnList, quote(profile), from.Format(time.DateOnly), to.Format(time.DateOnly), strings.Join(parts, " OR ")), nil
 }
 
-// forgetKPIDays lets go of the days that something written since the last look may change.
+// forgetKPIDays marks the days that something written since the last look may change.
 func (w *Warehouse) forgetKPIDays(ctx context.Context, timezone string, now factsState) error {
 	k := &w.kpi
 	all := k.days == nil
@@ -132,9 +152,10 @@ func (w *Warehouse) forgetKPIDays(ctx context.Context, timezone string, now fact
 	}
 	from := first.AddDate(0, 0, -2).Format(time.DateOnly)
 	for _, days := range k.days {
-		for day := range days {
+		for day, d := range days {
 			if day >= from {
-				delete(days, day)
+				d.stale = true
+				days[day] = d
 			}
 		}
 	}
