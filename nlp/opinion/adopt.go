@@ -56,7 +56,7 @@ func adopt(vectors []float32, dim int, group []int32, least float32, workers int
 	for _, k := range alone {
 		rest = append(rest, vectors[int(k)*dim:int(k+1)*dim]...)
 	}
-	for i, g := range agglomerate(rest, dim, neighbours(rest, dim, least, workers), least) {
+	for i, g := range agglomerate(rest, dim, neighbours(rest, dim, least, workers), least, nil) {
 		group[alone[i]] = alone[g]
 	}
 }

@@ -5,15 +5,18 @@ import (
 	"math"
 )
 
-// agglomerate joins the two groups that are most alike (see spread) until no two reach min. vectors are n of dim numbers
+// agglomerate joins the two groups that are most alike (see spread) until no two reach min and the mean of their crowding
+// beyond it, that of a group being the mean of its members; nil for none. vectors are n of dim numbers
 // each, of length 1; near[i] lists the candidates of i, only pairs linked by candidates of their members are joined. The
 // result gives each vector the smallest index of its group. Ties go to the smaller indices, and sums are taken in the
 // order of joining, so it depends on the input alone.
-func agglomerate(vectors []float32, dim int, near [][]int32, min float32) []int32 {
+func agglomerate(vectors []float32, dim int, near [][]int32, min float32, crowding []float32) []int32 {
 	n := len(near)
 	group := make([]int32, n) // of each node: the node it was joined to, or itself
 	sums := make([][]float32, n)
 	size := make([]int32, n)
+	crowd := make([]float32, n) // of each group: the sum over its members
+	copy(crowd, crowding)
 	root := make([]float32, n) // see spread
 	stamp := make([]int32, n)
 	links := make([]map[int32]struct{}, n)
@@ -43,7 +46,7 @@ func agglomerate(vectors []float32, dim int, near [][]int32, min float32) []int3
 			}
 			link(a, b)
 			link(b, a)
-			if s := dot(sums[a], sums[b]); s >= min {
+			if s := dot(sums[a], sums[b]) - (crowd[a]+crowd[b])/2; s >= min {
 				q = append(q, pair{s, a, b, 0, 0})
 			}
 		}
@@ -64,6 +67,7 @@ func agglomerate(vectors []float32, dim int, near [][]int32, min float32) []int3
 			sums[a][i] += v
 		}
 		size[a] += size[b]
+		crowd[a] += crowd[b]
 		root[a] = spread(dot(sums[a], sums[a]) / float32(size[a]) / float32(size[a]))
 		group[b], sums[b] = a, nil
 		stamp[a]++
@@ -78,6 +82,7 @@ func agglomerate(vectors []float32, dim int, near [][]int32, min float32) []int3
 		delete(links[a], b)
 		for c := range links[a] { // order does not matter: the queue has a total order
 			s := dot(sums[a], sums[c]) / float32(size[a]) / float32(size[c]) / (root[a] * root[c])
+			s -= (crowd[a]/float32(size[a]) + crowd[c]/float32(size[c])) / 2
 			if s < min {
 				continue
 			}

@@ -15,7 +15,7 @@ type Options struct {
 	// Workers is the number of goroutines, 0 = one a processor. It never changes a result.
 	Workers int
 	// Granularity is how much two groups of mentions must be alike to be one opinion, 0..1; 0 = the default. Higher gives
-	// more and smaller opinions. For two mentions it is their similarity.
+	// more and smaller opinions. For two mentions it is their similarity; bare texts join from open of it on, see crowding.
 	Granularity float32
 }
 
@@ -63,6 +63,10 @@ func (x *item) compare(y *item) int {
 // Found clusters mentions into opinions, sorted by id. Every mention is in one of them, save those whose aspect or
 // product is known and that have no point (see HasPoint); opinions of a single mention are among them. The result depends on the set of mentions alone, so equal mentions count as one.
 func (m *Model) Found(mentions []Mention, o Options) []Group {
+	return m.found(mentions, o, m.crowdsOf(nil, mentions, o.workers()))
+}
+
+func (m *Model) found(mentions []Mention, o Options, c crowds) []Group {
 	items := distinct(mentions, o.workers())
 	dim := m.space.Dim()
 	vectors := make([]float32, len(items)*dim)
@@ -85,13 +89,21 @@ func (m *Model) Found(mentions []Mention, o Options) []Group {
 			workers = o.workers()
 		}
 		v := vectors[from*dim : to*dim]
-		near := neighbours(v, dim, o.granularity(), workers)
-		joined := agglomerate(v, dim, near, o.granularity())
-		if !items[from].gate.bare() {
+		g := items[from].gate
+		if g.bare() {
+			crowding := make([]float32, to-from)
+			for k := range crowding {
+				crowding[k] = c[g][items[from+k].norm]
+			}
+			least := o.granularity() * open
+			copy(group[from:to], agglomerate(v, dim, neighbours(v, dim, least, workers), least, crowding))
+		} else {
+			joined := group[from:to]
+			copy(joined, agglomerate(v, dim, neighbours(v, dim, o.granularity(), workers), o.granularity(), nil))
 			adopt(v, dim, joined, o.granularity()*lone, workers)
 		}
-		for k, g := range joined {
-			group[from+k] = int32(from) + g
+		for k := range to - from {
+			group[from+k] += int32(from)
 		}
 	})
 	members := map[int32][]int32{}

@@ -210,25 +210,30 @@ func ids(list []Assigned) []string {
 	return out
 }
 
-// A mention that stands alone joins the opinion it is nearest to within its gate; a bare text needs the whole granularity.
+// A mention that stands alone joins the opinion it is nearest to within its gate.
 func TestAdopt(t *testing.T) {
-	f := func(aspect string, want int) {
+	f := func(fourth string, want int) {
 		t.Helper()
 		var list []Mention
-		for _, x := range []string{"物流信息一直不更新", "物流信息不更新了", "物流信息没更新", "我的快递一直显示在路上没有更新"} {
-			list = append(list, Mention{Text: x, Aspect: aspect, Polarity: "negative"})
+		for _, x := range []string{"物流信息一直不更新", "物流信息不更新了", "物流信息没更新", fourth} {
+			list = append(list, Mention{Text: x, Aspect: "logistics", Polarity: "negative"})
 		}
 		if got := model().Found(list, Options{}); len(got) != want {
-			t.Errorf("aspect %q: %d opinions, want %d: %+v", aspect, len(got), want, got)
+			t.Errorf("%q: %d opinions, want %d: %+v", fourth, len(got), want, got)
 		}
 	}
-	f("logistics", 1)
-	f("", 2)
+	f("我的快递一直显示在路上没有更新", 1)
+	f("什么时候发货", 2)
 }
 
 // A registry that grows keeps ids, titles and members; growing by what it knows changes nothing.
 func TestGrow(t *testing.T) {
-	mentions := shuffled(corpus(1000, true), 3)
+	t.Run("gated", func(t *testing.T) { testGrow(t, true) })
+	t.Run("bare", func(t *testing.T) { testGrow(t, false) })
+}
+
+func testGrow(t *testing.T, gated bool) {
+	mentions := shuffled(corpus(1000, gated), 3)
 	first, before := model().Grow(&Registry{}, mentions[:800], Options{})
 	if first.Epoch != 1 {
 		t.Errorf("epoch %d, want 1", first.Epoch)

@@ -155,8 +155,12 @@ type Assigned struct {
 func (m *Model) Grow(r *Registry, mentions []Mention, o Options) (*Registry, []Assigned) {
 	s := NewSnapshot(m, r.Epoch, r.Opinions, o)
 	out := make([]Assigned, len(mentions))
+	c := &crowded{texts: m.crowdsOf(s.list, mentions, o.workers()), opinions: make([]float32, len(s.list))}
+	for i := range s.list {
+		c.opinions[i] = c.texts.of(s.list[i].gate(), s.list[i].Members)
+	}
 	each(len(mentions), o.workers(), func(i int) {
-		out[i].ID, out[i].Score = s.assign(mentions[i], growReach)
+		out[i].ID, out[i].Score = s.assign(mentions[i], growReach, c)
 	})
 	next := &Registry{Epoch: r.Epoch, Model: m.Version(), Opinions: slices.Clone(s.Opinions())}
 	at := make(map[string]int, len(next.Opinions))
@@ -187,7 +191,7 @@ func (m *Model) Grow(r *Registry, mentions []Mention, o Options) (*Registry, []A
 			op.Members, changed = members, true
 		}
 	}
-	groups := m.Found(waiting, o)
+	groups := m.found(waiting, o, c.texts)
 	for i := range groups {
 		g := &groups[i]
 		g.ID = FreeID(&g.Opinion, taken)

@@ -21,7 +21,7 @@ func NewModel(e Encoder, cut Cutter) *Model { return &Model{space: NewSpace(e), 
 func (m *Model) Version() string { return Version + "," + m.space.version }
 
 // Version names the clustering, the assignment and the titles of this package.
-const Version = "2"
+const Version = "3"
 
 // Snapshot is an immutable, numbered state of the registry of opinions. It is safe for concurrent use.
 type Snapshot struct {
@@ -131,9 +131,10 @@ type assigner struct {
 // the mention and the snapshot: a member goes to its opinion, anything else to the opinion that is most alike, if
 // that reaches the granularity. Only opinions about the same product, aspect family and polarity side
 // are looked at, through an index.
-func (s *Snapshot) Assign(m Mention) (id string, score float64) { return s.assign(m, assignReach) }
+func (s *Snapshot) Assign(m Mention) (id string, score float64) { return s.assign(m, assignReach, nil) }
 
-func (s *Snapshot) assign(m Mention, r reach) (id string, score float64) {
+// assign does not know the crowd on the hot path: there c is nil, and bare texts need the whole granularity.
+func (s *Snapshot) assign(m Mention, r reach, c *crowded) (id string, score float64) {
 	g := m.gate()
 	t := s.gates[g]
 	if t == nil {
@@ -148,10 +149,20 @@ func (s *Snapshot) assign(m Mention, r reach) (id string, score float64) {
 	a.vector = s.model.space.Vector(a.vector[:0], norm)
 	items := s.items[g]
 	list := t.search(&a.searcher, a.vector, r.beam, r.nearest)
-	if len(list) == 0 || list[0].sim < s.least || !g.bare() && !hasPoint(norm) {
+	if len(list) == 0 || !g.bare() && !hasPoint(norm) {
 		return "", 0
 	}
-	best := list[0]
+	best, above := list[0], list[0].sim-s.least
+	if c != nil && g.bare() {
+		margin := func(f found) float32 {
+			return f.sim - s.least*open - (c.opinions[items[f.at]]+c.texts[g][norm])/2
+		}
+		best = slices.MaxFunc(list, func(x, y found) int { return cmp.Compare(margin(x), margin(y)) })
+		above = margin(best)
+	}
+	if above < 0 {
+		return "", 0
+	}
 	return s.list[items[best.at]].ID, float64(min(best.sim, 1))
 }
 
