@@ -22,6 +22,7 @@ import (
 // is killed before table after table. When all has been done again, the public views equal those of a store in which the
 // same was done once, after the last message. TINGKE_SEED repeats a failed run.
 func TestKillRerun(t *testing.T) {
+	t.Parallel()
 	seed := uint64(time.Now().UnixNano())
 	if s := os.Getenv("TINGKE_SEED"); s != "" {
 		if _, err := fmt.Sscan(s, &seed); err != nil {
@@ -100,7 +101,7 @@ func TestKillRerun(t *testing.T) {
 	}
 	d.do(t, "forget", "--customer", customer, "--yes")
 	var got warehouse.Tables
-	for deadline := time.Now().Add(2 * time.Minute); ; time.Sleep(2 * time.Second) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(2 * time.Second) {
 		got = d.snapshot(t)
 		delete(got, "runs")
 		if want.Diff(got) == "" || time.Now().After(deadline) {
