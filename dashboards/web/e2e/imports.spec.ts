@@ -60,8 +60,12 @@ test('an xlsx is uploaded, its columns mapped, previewed and imported', async ({
 test('what is no transcript is refused with a reason, and can be removed', async ({ page }) => {
   const path = join(mkdtempSync(join(tmpdir(), 'tingke-import-')), 'photo.jpg');
   writeFileSync(path, Buffer.from([0xff, 0xd8, 0xff, 0xe0, 0, 1, 2, 3]));
+  const previews: string[] = [];
+  page.on('request', (r) => r.url().endsWith('/preview') && previews.push(r.url()));
   await login(page, 'supervisor', '/imports');
   await page.locator('input[type=file]').setInputFiles(path);
   await expect(page.getByText(/photo\.jpg/).first()).toBeVisible();
-  await expect(page.getByRole('button', { name: '开始导入' })).toBeHidden();
+  await expect(page.getByText('没有一个文件可以读取')).toBeVisible();
+  await expect(page.getByRole('button', { name: '开始导入' })).toHaveCount(0);
+  expect(previews).toEqual([]);
 });

@@ -69,7 +69,7 @@ export function FilterBar({ filters, set, reset, fields, more = [], values, coun
           }
         >
           <Badge count={hidden} size="small" color="blue">
-            <Button icon={<FilterOutlined />}>{t('more')}</Button>
+            <Button icon={<FilterOutlined />}>{t(shown.length > 0 ? 'more' : 'filters')}</Button>
           </Badge>
         </Popover>
       )}

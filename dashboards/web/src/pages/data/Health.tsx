@@ -44,7 +44,8 @@ export function Health() {
                 ]}
               />
             </Card>
-            <Card size="small" title={t('dead_letters')} extra={<span className="muted">{t('dead_letters_note')}</span>}>
+            <Card size="small" title={t('dead_letters')}>
+              <p className="muted" style={{ marginTop: 0 }}>{t('dead_letters_note')}</p>
               <DeadLetters sums={h.dead_letters} />
               <Loaded query={letters} rows={2}>
                 {(page) =>

@@ -138,6 +138,7 @@ export function tableOf(upload: Upload): Schemas['File'] | undefined {
 function Prepared({ upload, began }: { upload: Upload; began: (job: string) => void }) {
   const { t } = useTranslation('imports');
   const table = tableOf(upload);
+  const readable = upload.files.some((f) => !f.problem);
   const [mapping, setMapping] = useState<Mapping | null>(table ? proposed(table) : null);
   const [defaults, setDefaults] = useState<Defaults>({ shop: '', channel: '', source: '' });
   const [step, setStep] = useState(table ? 1 : 2);
@@ -147,8 +148,8 @@ function Prepared({ upload, began }: { upload: Upload; began: (job: string) => v
       <Way current={step} table={table !== undefined} />
       <Files files={upload.files} />
       {step === 1 && table && mapping && <Columns file={table} mapping={mapping} change={setMapping} defaults={defaults} setDefaults={setDefaults} next={() => setStep(2)} />}
-      {step === 2 && <PreviewStep upload={upload.upload_id} how={how} back={table ? () => setStep(1) : undefined} began={began} />}
-      {upload.files.every((f) => f.problem) && <p className="muted">{t('nothing_readable')}</p>}
+      {step === 2 && readable && <PreviewStep upload={upload.upload_id} how={how} back={table ? () => setStep(1) : undefined} began={began} />}
+      {!readable && <p className="muted">{t('nothing_readable')}</p>}
     </>
   );
 }

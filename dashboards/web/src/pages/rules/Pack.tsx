@@ -9,6 +9,7 @@ import { is, useMe } from '../../api/me';
 import { language } from '../../i18n';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';
+import { useRuleName } from '../../ui/tags';
 import { Backtest } from './Backtest';
 import { FormPanel, type Filling } from './FormPanel';
 import { History } from './History';
@@ -178,16 +179,17 @@ function useLeaving(changed: boolean, ask: (go: () => void) => void) {
 
 function RuleMenu({ waiting, rules, chosen, choose, add }: { waiting: boolean; rules: Schemas['DraftRule'][]; chosen?: string; choose: (id: string) => void; add?: (form: string) => void }) {
   const { t } = useTranslation('rules');
+  const ruleName = useRuleName();
   const forms = useGet('/api/v1/rules/forms', {}, { staleTime: Infinity }).data?.items ?? [];
   return (
-    <Card size="small" className="rule-menu" styles={{ body: { padding: 0 } }} loading={waiting}>
+    <Card size="small" className="rule-menu" styles={{ body: { padding: waiting ? 12 : 0 } }} loading={waiting}>
       <Menu
         mode="inline"
         selectedKeys={chosen ? [chosen] : []}
         onClick={({ key }) => (key.startsWith('+') ? add?.(key.slice(1)) : choose(key))}
         style={{ borderInlineEnd: 'none' }}
         items={[
-          ...rules.map((r) => ({ key: r.id, label: r.name || r.id, title: r.id })),
+          ...rules.map((r) => ({ key: r.id, label: ruleName(r.id, r.name), title: r.id })),
           ...(add ? [{ type: 'divider' as const }, { key: 'new', label: t('add_rule'), children: forms.map((f) => ({ key: `+${f.id}`, label: f.label[language()], title: f.help[language()] })) }] : []),
         ]}
       />

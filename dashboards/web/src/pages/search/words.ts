@@ -44,7 +44,7 @@ export default {
   },
   en: {
     title: 'Search',
-    box: 'Find words in every conversation, such as: when do you ship',
+    box: 'Find what was said, such as: when do you ship',
     go: 'Search',
     said_by: 'Said by',
     result: '{{turns}} utterances in {{sessions}} sessions',
