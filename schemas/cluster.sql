@@ -128,6 +128,9 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/tingke/settings', 
 CREATE TABLE IF NOT EXISTS tingke.session_facts ON CLUSTER '{cluster}' AS tingke_one.session_facts
 ENGINE = MergeTree PARTITION BY base ORDER BY (day, session_id) SETTINGS allow_nullable_key = 1;
 
+CREATE TABLE IF NOT EXISTS tingke.turn_facts ON CLUSTER '{cluster}' AS tingke_one.turn_facts
+ENGINE = MergeTree PARTITION BY base ORDER BY (newest, session_id, position);
+
 CREATE TABLE IF NOT EXISTS tingke.opinion_facts ON CLUSTER '{cluster}' AS tingke_one.opinion_facts
 ENGINE = MergeTree PARTITION BY base ORDER BY (opinion, day) SETTINGS allow_nullable_key = 1;
 

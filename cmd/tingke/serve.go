@@ -13,6 +13,7 @@ import (
 	"github.com/tingke/tingke/dashboards"
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/dashboards/api"
+	"github.com/tingke/tingke/pipeline/warehouse"
 )
 
 func (a *app) serveCommand() *cobra.Command {
@@ -65,8 +66,10 @@ func (a *app) servePages(ctx context.Context, s *store, j *judging) error {
 	var running sync.WaitGroup
 	running.Go(func() { hub.Run(following) })
 	running.Go(func() { // so that the first visitor does not wait for the copies that pages read
-		if _, err := s.Facts(following); err != nil && following.Err() == nil {
-			a.log.Warn("pages will be slow at first", "error", err)
+		for _, copies := range []func(context.Context) (warehouse.FactsCut, error){s.Facts, s.TurnFacts} {
+			if _, err := copies(following); err != nil && following.Err() == nil {
+				a.log.Warn("pages will be slow at first", "error", err)
+			}
 		}
 	})
 	defer func() {

@@ -18,6 +18,15 @@ func (a *API) facts(ctx context.Context) (facts, error) {
 	return facts{cut}, err
 }
 
+// said tells the filter of a request, where it asks for words, in which turns they are to be looked for.
+func (a *API) said(r *Request) (filter.Filter, error) {
+	if r.Filter.Get("q") == "" {
+		return r.Filter, nil
+	}
+	cut, err := a.Warehouse.TurnFacts(r.Context())
+	return r.Filter.Said(cut.Live()), err
+}
+
 // sessions are rows of the view sessions, with hits and mentions as arrays.
 func (x facts) sessions(where string) string {
 	return "session_facts WHERE " + x.cut.Live() + " AND (" + where + ")"

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -137,46 +138,72 @@ func (a *API) turns(r *Request) (any, error) {
 	if agents := f.All("agent"); len(agents) > 0 && slices.Equal(roles, []string{"agent"}) {
 		and("agent_id IN {t_agents:Array(String)}", named("t_agents", agents))
 	}
+	if shops := f.All("shop"); len(shops) > 0 {
+		f = f.With("shop")
+		and("shop IN {t_shops:Array(String)}", named("t_shops", shops))
+	}
+	if state := f.Get("state"); state != "" {
+		f = f.With("state")
+		and("closed = ({t_state:String} = 'closed')", named("t_state", state))
+	}
 	words := r.Filter.Get("q")
 	if words != "" {
-		text, tp := filter.Text("text", words)
+		text, tp := filter.Words(words)
 		and(text, tp...)
 	}
-	on, fp := f.On("turns")
-	and(on, fp...)
-	where := strings.Join(sql, " AND ")
+	cut, err := a.Warehouse.TurnFacts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	days, dp := f.Turns()
+	and(days, dp...)
+	if rest, _ := f.With("from").With("to").Facts(); rest != "1" {
+		x, err := a.facts(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		where, fp := f.Facts()
+		and("session IN (SELECT cityHash64(session_id) FROM "+x.sessions(where)+")", fp...)
+	}
+	from := "turn_facts WHERE " + cut.Live() + " AND " + strings.Join(sql, " AND ")
 	page := &TurnPage{}
 	var after turnKey
 	more, err := r.Cursor(&after)
 	if err != nil {
 		return nil, err
 	}
-	const day0 = "toDate('1970-01-01')"
 	rest := "1"
 	rp := p
 	if more {
-		// The day descends, the rest ascends.
-		rest = "ifNull(day, " + day0 + ") < {c_day:Date} OR ifNull(day, " + day0 + ") = {c_day:Date} AND (session_id, position) > ({c_id:String}, {c_position:UInt32})"
-		if _, err := time.Parse(time.DateOnly, after.Day); err != nil {
+		day, err := time.Parse(time.DateOnly, after.Day)
+		if err != nil {
 			return nil, BadValue("cursor", "take the cursor from the page before")
 		}
-		rp = append(slices.Clone(p), named("c_day", after.Day), named("c_id", after.ID), named("c_position", after.Position))
+		rest = "newest >= {c_newest:Int32} AND (newest, session_id, position) > ({c_newest:Int32}, {c_id:String}, {c_position:UInt32})"
+		rp = append(slices.Clone(p), named("c_newest", -day.Unix()/86400), named("c_id", after.ID), named("c_position", after.Position))
 	}
-	// Texts are read once, to count and to find the page; then the rows of the page by their keys.
 	var found struct {
-		Turns     uint64   `ch:"n"`
-		Sessions  uint64   `ch:"s"`
+		Turns    uint64 `ch:"n"`
+		Sessions uint64 `ch:"s"`
+	}
+	var keys struct {
 		IDs       []string `ch:"ids"`
 		Positions []uint32 `ch:"positions"`
 	}
-	err = a.Warehouse.Conn().QueryRow(r.Context(), "SELECT n, s, arrayMap(k -> k.2, keys) AS ids, arrayMap(k -> toUInt32(k.3), keys) AS positions FROM (SELECT count() AS n, uniqExact(session_id) AS s, groupArraySortedIf("+strconv.Itoa(r.Limit+1)+
-		")((-toInt32(ifNull(day, "+day0+")), toString(session_id), position), "+rest+") AS keys FROM turn_marks WHERE "+where+")", params(rp)...).ScanStruct(&found)
-	if err != nil {
+	q := a.reads(r.Context())
+	q.run(func(ctx context.Context) error {
+		return a.Warehouse.Conn().QueryRow(ctx, "SELECT count() AS n, uniqExact(session) AS s FROM "+from, params(p)...).ScanStruct(&found)
+	})
+	q.run(func(ctx context.Context) error { // in the order of the table, so that it ends when the page is full
+		return a.Warehouse.Conn().QueryRow(ctx, "SELECT groupArray(session_id) AS ids, groupArray(position) AS positions FROM (SELECT session_id, position FROM "+from+" AND "+rest+
+			" ORDER BY newest, session_id, position LIMIT "+strconv.Itoa(r.Limit+1)+")", params(rp)...).ScanStruct(&keys)
+	})
+	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	if len(found.IDs) > 0 {
+	if len(keys.IDs) > 0 {
 		err = a.Warehouse.Conn().Select(r.Context(), &page.Items, "SELECT session_id, seq, position, role, agent_id, at, day, shop, text, emotion, polarity FROM turns WHERE session_id IN {t_ids:Array(String)} AND (session_id, position) IN arrayZip({t_ids:Array(String)}, {t_positions:Array(UInt32)})"+
-			" ORDER BY ifNull(day, "+day0+") DESC, session_id, position", named("t_ids", found.IDs), named("t_positions", found.Positions))
+			" ORDER BY ifNull(day, toDate('1970-01-01')) DESC, session_id, position", named("t_ids", keys.IDs), named("t_positions", keys.Positions))
 		if err != nil {
 			return nil, err
 		}

@@ -128,7 +128,11 @@ func beyond(keys []string, k queueKey, op string) (string, []any, error) {
 
 func (a *API) sessions(r *Request) (any, error) {
 	keys, _, _ := order(r.Get("sort"))
-	where, p := r.Filter.Facts()
+	f, err := a.said(r)
+	if err != nil {
+		return nil, err
+	}
+	where, p := f.Facts()
 	var after queueKey
 	more, err := r.Cursor(&after)
 	if err != nil {
@@ -256,7 +260,11 @@ var countedBy = map[string]string{
 }
 
 func (a *API) sessionCounts(r *Request) (any, error) {
-	where, p := r.Filter.Facts()
+	f, err := a.said(r)
+	if err != nil {
+		return nil, err
+	}
+	where, p := f.Facts()
 	x, err := a.facts(r.Context())
 	if err != nil {
 		return nil, err
@@ -312,7 +320,11 @@ func (a *API) neighbours(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	where, p := r.Filter.Facts()
+	f, err := a.said(r)
+	if err != nil {
+		return nil, err
+	}
+	where, p := f.Facts()
 	n := &Neighbours{}
 	key := queueKey{found[0].Keys, id}
 	var listed uint64

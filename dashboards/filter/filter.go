@@ -117,6 +117,7 @@ func (e *Error) Error() string { return e.Field + ": " + e.Problem }
 type Filter struct {
 	values map[string][]string
 	within []condition
+	said   string
 }
 
 type condition struct {
@@ -211,7 +212,8 @@ func (f Filter) Set() bool { return len(f.values) > 0 }
 // With is the same filter with other values for one name, which must be a filter and the values good ones: it is for
 // values that the program knows. No value takes the filter away.
 func (f Filter) With(name string, values ...string) Filter {
-	g := Filter{values: maps.Clone(f.values), within: f.within}
+	g := f
+	g.values = maps.Clone(f.values)
 	if g.values == nil {
 		g.values = map[string][]string{}
 	}
@@ -227,7 +229,8 @@ func (f Filter) Closed() Filter { return f.With("state", "closed") }
 
 // Only is the filter without the values of other names.
 func (f Filter) Only(names ...string) Filter {
-	g := Filter{values: map[string][]string{}, within: f.within}
+	g := f
+	g.values = map[string][]string{}
 	for _, n := range names {
 		if v := f.values[n]; len(v) > 0 {
 			g.values[n] = v
@@ -242,7 +245,14 @@ func (f Filter) Within(sql string, params ...any) Filter {
 	if sql == "" || sql == "1" {
 		return f
 	}
-	return Filter{f.values, append(slices.Clone(f.within), condition{sql, params})}
+	f.within = append(slices.Clone(f.within), condition{sql, params})
+	return f
+}
+
+// Said is the same filter that looks for words in the table turn_facts, in its rows of a condition, which is fixed text.
+func (f Filter) Said(rows string) Filter {
+	f.said = rows
+	return f
 }
 
 // Query gives the values as an address has them, without what Within added.
@@ -282,7 +292,31 @@ func (f Filter) Where() (string, []any) {
 	return strings.Join(b.sql, " AND "), b.params
 }
 
-// Facts is the condition of Where on the rows of the table session_facts, which hold hits and mentions as arrays.
+// Turns is the condition on the rows of the table turn_facts that speak of the days of the filter.
+func (f Filter) Turns() (string, []any) {
+	b := builder{f: f}
+	for name, sql := range map[string]string{"from": "day >= {f_from:Date}", "to": "day <= {f_to:Date}"} {
+		if f.values[name] != nil {
+			b.add(sql, name)
+		}
+	}
+	return strings.Join(append(b.sql, "1"), " AND ") + f.newest(), b.params
+}
+
+// newest bounds the rows of turn_facts by their order; the days themselves are still to be asked for.
+func (f Filter) newest() string {
+	var sql string
+	if f.Get("from") != "" {
+		sql += " AND newest <= -toInt32({f_from:Date})"
+	}
+	if f.Get("to") != "" {
+		sql += " AND newest >= -toInt32({f_to:Date})"
+	}
+	return sql
+}
+
+// Facts is the condition of Where on the rows of the table session_facts, which hold hits and mentions as arrays. A filter
+// with words must know which turns to look in (Said).
 func (f Filter) Facts() (string, []any) {
 	b := builder{f: f}
 	for _, c := range fields {
@@ -299,8 +333,8 @@ func (f Filter) Facts() (string, []any) {
 		"("+hitBreach+")", "hit_outcome", "hit_points", "hit_severity")
 	b.within([]string{"opinion", "kind", "aspect"}, "", map[string]string{"opinion": "mention_opinion", "kind": "mention_kind", "aspect": "mention_aspect"}, "")
 	if q := f.Get("q"); q != "" {
-		sql, params := Text("text", q)
-		b.sql = append(b.sql, "session_id IN (SELECT session_id FROM turn_marks WHERE "+sql+")")
+		sql, params := Words(q)
+		b.sql = append(b.sql, "cityHash64(session_id) IN (SELECT session FROM turn_facts WHERE "+f.said+" AND "+sql+f.newest()+")")
 		b.params = append(b.params, params...)
 	}
 	for _, w := range f.within {

@@ -1,6 +1,8 @@
 package filter
 
 import (
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
@@ -35,6 +37,57 @@ func Text(column, q string) (string, []any) {
 		search = "multiSearchAnyCaseInsensitiveUTF8"
 	}
 	return search + "(" + column + ", {f_q:Array(String)})", []any{clickhouse.Named("f_q", forms(q))}
+}
+
+// Words is the condition of Text on the texts of the table turn_facts, which its indexes of characters that stand side by
+// side answer: those of pairs and of triples by themselves, and longer words but for texts in which some pair comes twice. A
+// single character, and letters with a case other than Latin ones without accents, need the texts.
+func Words(q string) (string, []any) {
+	size := utf8.RuneCountInString(q)
+	var low []string
+	for _, form := range forms(q) {
+		if strings.ContainsFunc(form, func(r rune) bool { return !plain(r) }) {
+			size = 0
+		}
+		low = append(low, strings.ToLower(form))
+	}
+	switch size {
+	case 0, 1:
+		return Text("text", q)
+	case 2:
+		return "hasAny(ngrams(lowerUTF8(text), 2), {f_parts:Array(String)})", []any{clickhouse.Named("f_parts", low)}
+	case 3:
+		return "hasAny(ngrams(lowerUTF8(text), 3), {f_parts:Array(String)})", []any{clickhouse.Named("f_parts", low)}
+	}
+	again, params := Text("again", q)
+	var sql []string
+	for i, form := range low {
+		name := "f_parts" + strconv.Itoa(i)
+		sql = append(sql, "hasAll(ngrams(lowerUTF8(text), 3), {"+name+":Array(String)})")
+		params = append(params, clickhouse.Named(name, triples(form)))
+	}
+	return "((" + strings.Join(sql, " OR ") + ") AND (again = '' OR " + again + "))", params
+}
+
+// plain says whether the engine and this program have the same idea of the lower case of a character, if it has one.
+func plain(r rune) bool {
+	if r < utf8.RuneSelf || r >= '！' && r <= '～' {
+		return true
+	}
+	const dot = 0x307 // is a part of the lower case of İ
+	return unicode.IsGraphic(r) && unicode.SimpleFold(r) == r && unicode.ToLower(r) == r && r != dot
+}
+
+// triples are the distinct parts of three characters.
+func triples(s string) []string {
+	r := []rune(s)
+	var out []string
+	for i := range len(r) - 2 {
+		if t := string(r[i : i+3]); !slices.Contains(out, t) {
+			out = append(out, t)
+		}
+	}
+	return out
 }
 
 // forms are the ways of writing a text that are looked for: as it is, simplified and half width, full width, and with

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -13,10 +14,10 @@ import (
 	"github.com/google/uuid"
 )
 
-// Pages read session_facts and opinion_facts, copies of what the views say in an order that suits pages: FINAL over all
-// sessions costs more than a whole page may take. The keeper below brings a copy up to date before it is read, so a page
-// says what the views say at the moment of the request. Requests that come while it works share the next round, and a
-// round that finds nothing new is one small query of the parts of the tables.
+// Pages read session_facts and opinion_facts, and search reads turn_facts: copies of what the views say in an order that
+// suits pages. FINAL over all sessions costs more than a whole page may take. The keepers below bring a copy up to date
+// before it is read, so a page says what the views say at the moment of the request. Requests that come while one works
+// share its next round, and a round that finds nothing new is one small query of the parts of the tables.
 
 // FactsCut names one moment of the copies; all statements of a request that read with the same cut agree with each other.
 type FactsCut struct {
@@ -25,7 +26,7 @@ type FactsCut struct {
 	moved     bool
 }
 
-// Live is the condition, on session_facts and on opinion_facts, on the rows that count at this moment.
+// Live is the condition, on the tables of the copy, on the rows that count at this moment.
 func (c FactsCut) Live() string {
 	if !c.moved {
 		return fmt.Sprintf("base = %d AND gen = 0", c.Base)
@@ -43,8 +44,24 @@ const (
 	factsMoves    = 100_000          // changed sessions after which a new base costs less, at least
 )
 
-// factsKeeper brings the copies up to date. One round works at a time and one may wait for it.
+// factsKind is a set of tables that are copied together.
+type factsKind struct {
+	tables   []string // with the columns base, gen and session_id; the first has rows of every session
+	sessions string   // how many sessions the first holds, an expression over its rows
+	whole    []string // tables any change of which may change every session; the others name the sessions that they change
+	reviews  bool     // whether decisions of reviewers are in the copy
+	copy     func(w *Warehouse, ctx context.Context, base, gen uint64, where string) error
+}
+
+var (
+	sessionCopies = &factsKind{[]string{"session_facts", "opinion_facts"}, "count()", []string{"agents", "run_switches", "settings"}, true, (*Warehouse).copyFacts}
+	turnCopies    = &factsKind{[]string{"turn_facts"}, "countIf(position = 1)", []string{"run_switches", "settings"}, false, (*Warehouse).copyTurns}
+)
+
+// factsKeeper brings the copies of one kind up to date. One round works at a time and one may wait for it.
 type factsKeeper struct {
+	kind *factsKind
+
 	mu            sync.Mutex
 	running, next *factsRound
 	closed        bool
@@ -91,23 +108,43 @@ type factsTable struct {
 	rows    uint64 // of its parts
 }
 
-// wholeTables are those any change of which may change every session; the rest name the sessions that they change.
-var wholeTables = []string{"agents", "run_switches", "settings"}
+// named are the tables whose changes name the sessions that they change.
+func (k *factsKind) named() []string {
+	if k.reviews {
+		return []string{"analyses", "review_states"}
+	}
+	return []string{"analyses"}
+}
 
-func (s *factsState) stamp() string {
+// stamp is how the tables stand of which any such change makes a copy useless.
+func (k *factsKind) stamp(s *factsState) string {
 	var b strings.Builder
-	for _, t := range wholeTables {
+	for _, t := range k.whole {
 		fmt.Fprintf(&b, "%s:%d:%d ", t, s.tables[t].block, s.tables[t].mutated)
 	}
-	fmt.Fprintf(&b, "analyses:%d review_states:%d", s.tables["analyses"].mutated, s.tables["review_states"].mutated)
+	for i, t := range k.named() {
+		if i > 0 {
+			b.WriteByte(' ')
+		}
+		fmt.Fprintf(&b, "%s:%d", t, s.tables[t].mutated)
+	}
 	return b.String()
 }
 
-// Facts brings the copies up to everything that was written before the call, and names the moment. It is safe for
-// concurrent use; work that was begun goes on where ctx ends.
+// Facts brings session_facts and opinion_facts up to everything that was written before the call, and names the moment. It
+// is safe for concurrent use; work that was begun goes on where ctx ends.
 func (w *Warehouse) Facts(ctx context.Context) (FactsCut, error) {
-	k := &w.facts
+	return w.upToDate(ctx, &w.facts, sessionCopies)
+}
+
+// TurnFacts does for turn_facts what Facts does.
+func (w *Warehouse) TurnFacts(ctx context.Context) (FactsCut, error) {
+	return w.upToDate(ctx, &w.turns, turnCopies)
+}
+
+func (w *Warehouse) upToDate(ctx context.Context, k *factsKeeper, kind *factsKind) (FactsCut, error) {
 	k.mu.Lock()
+	k.kind = kind
 	if k.closed {
 		k.mu.Unlock()
 		return FactsCut{}, errors.New("the warehouse is closed")
@@ -122,7 +159,7 @@ func (w *Warehouse) Facts(ctx context.Context) (FactsCut, error) {
 		r = &factsRound{done: make(chan struct{})}
 		k.running = r
 		k.working.Add(1)
-		go w.factsRounds()
+		go w.factsRounds(k)
 	case k.next == nil:
 		r = &factsRound{done: make(chan struct{})}
 		k.next = r
@@ -139,12 +176,11 @@ func (w *Warehouse) Facts(ctx context.Context) (FactsCut, error) {
 }
 
 // factsRounds works until nobody waits.
-func (w *Warehouse) factsRounds() {
-	k := &w.facts
+func (w *Warehouse) factsRounds(k *factsKeeper) {
 	defer k.working.Done()
 	for {
 		ctx, cancel := context.WithTimeout(k.ctx, factsTimeout)
-		err := w.factsRound(ctx)
+		err := w.factsRound(ctx, k)
 		cancel()
 		k.mu.Lock()
 		r := k.running
@@ -174,10 +210,10 @@ func (k *factsKeeper) close() {
 	k.working.Wait()
 }
 
-func (w *Warehouse) factsState(ctx context.Context) (factsState, error) {
+func (w *Warehouse) factsState(ctx context.Context, k *factsKeeper) (factsState, error) {
 	s := factsState{tables: map[string]factsTable{}}
 	err := w.query(w.reading(ctx), fmt.Sprintf(`SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3), (SELECT count() > 0 FROM fact_bases WHERE base = %d)
-		FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('analyses', 'review_states', 'agents', 'run_switches', 'settings', 'opinion_events') GROUP BY table`, w.facts.cut.Base), func(rows driver.Rows) error {
+		FROM system.parts WHERE active AND database = currentDatabase() AND table IN (%s) GROUP BY table`, k.cut.Base, quoteAll(slices.Concat(k.kind.named(), k.kind.whole, []string{"opinion_events"}))), func(rows driver.Rows) error {
 		var name string
 		var t factsTable
 		if err := rows.Scan(&name, &t.block, &t.mutated, &t.rows, &s.at, &s.noted); err != nil {
@@ -189,37 +225,36 @@ func (w *Warehouse) factsState(ctx context.Context) (factsState, error) {
 	return s, err
 }
 
-func (w *Warehouse) factsRound(ctx context.Context) error {
-	k := &w.facts
-	now, err := w.factsState(ctx)
+func (w *Warehouse) factsRound(ctx context.Context, k *factsKeeper) error {
+	now, err := w.factsState(ctx, k)
 	if err != nil {
 		return err
 	}
 	k.opinions = fmt.Sprintf("%d:%d", now.tables["opinion_events"].block, now.tables["opinion_events"].mutated)
 	if !now.noted { // the first time, or somebody has taken the copies away
 		k.cut, k.state = FactsCut{}, factsState{}
-		if err := w.adoptFacts(ctx, &now); err != nil {
+		if err := w.adoptFacts(ctx, k, &now); err != nil {
 			return err
 		}
 	}
 	was := k.state
 	switch {
-	case k.cut.Base == 0 || now.stamp() != was.stamp() || now.tables["analyses"].block < was.tables["analyses"].block || now.tables["review_states"].block < was.tables["review_states"].block:
-		return w.rebaseFacts(ctx, now)
+	case k.cut.Base == 0 || k.kind.stamp(&now) != k.kind.stamp(&was) || now.tables["analyses"].block < was.tables["analyses"].block || now.tables["review_states"].block < was.tables["review_states"].block:
+		return w.rebaseFacts(ctx, k, now)
 	case now.tables["analyses"] == was.tables["analyses"] && now.tables["review_states"] == was.tables["review_states"]:
-		return w.dropOldFacts(ctx, now.at)
+		return w.dropOldFacts(ctx, k, now.at)
 	}
-	changed, err := w.changedFacts(ctx, was.at.Add(-factsOverlap))
+	changed, err := w.changedFacts(ctx, k, was.at.Add(-factsOverlap))
 	if err != nil {
 		return err
 	}
 	if k.moves+len(changed) > max(factsMoves, int(k.rows/5)) {
-		return w.rebaseFacts(ctx, now)
+		return w.rebaseFacts(ctx, k, now)
 	}
 	if len(changed) > 0 {
 		gen := max(k.cut.Gen+1, uint64(now.at.UnixMilli())<<16|uint64(rand.Uint32()&0xffff))
 		err := eachIDs(changed, maxQueryIDs, func(list string) error {
-			if err := w.copyFacts(ctx, k.cut.Base, gen, "session_id IN ("+list+")"); err != nil {
+			if err := k.kind.copy(w, ctx, k.cut.Base, gen, "session_id IN ("+list+")"); err != nil {
 				return err
 			}
 			// Only now are the older rows no longer live, and only for those who ask with this generation.
@@ -238,18 +273,17 @@ func (w *Warehouse) factsRound(ctx context.Context) error {
 			delete(k.known, id)
 		}
 	}
-	return errors.Join(w.noteFacts(ctx), w.dropOldFacts(ctx, now.at))
+	return errors.Join(w.noteFacts(ctx, k), w.dropOldFacts(ctx, k, now.at))
 }
 
 // changedFacts names the sessions of which anything was written since a time that the copy has not seen.
-func (w *Warehouse) changedFacts(ctx context.Context, since time.Time) ([]string, error) {
-	k := &w.facts
+func (w *Warehouse) changedFacts(ctx context.Context, k *factsKeeper, since time.Time) ([]string, error) {
 	var out []string
-	sql := fmt.Sprintf(`SELECT session_id, groupArray((run, latest)), max(folds), now64(3) FROM (
-			SELECT session_id, run_id AS run, max(version) AS latest, toUInt64(0) AS folds FROM analyses WHERE written_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id, run_id
-			UNION ALL
-			SELECT session_id, toUInt64(0) AS run, toUInt64(0) AS latest, max(version) AS folds FROM review_states WHERE folded_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id
-		) GROUP BY session_id`, since.UnixMilli(), since.UnixMilli())
+	written := fmt.Sprintf("SELECT session_id, run_id AS run, max(version) AS latest, toUInt64(0) AS folds FROM analyses WHERE written_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id, run_id", since.UnixMilli())
+	if k.kind.reviews {
+		written += fmt.Sprintf(" UNION ALL SELECT session_id, toUInt64(0) AS run, toUInt64(0) AS latest, max(version) AS folds FROM review_states WHERE folded_at >= fromUnixTimestamp64Milli(%d) GROUP BY session_id", since.UnixMilli())
+	}
+	sql := "SELECT session_id, groupArray((run, latest)), max(folds), now64(3) FROM (" + written + ") GROUP BY session_id"
 	err := w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
 		var id string
 		var versions [][]any
@@ -298,19 +332,30 @@ func (w *Warehouse) copyFacts(ctx context.Context, base, gen uint64, where strin
 		ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' GROUP BY base, gen, opinion, session_id`, base, gen, where))
 }
 
+// turnFactColumns are those of turn_fact_rows, and with base and gen of turn_facts.
+const turnFactColumns = "newest, session_id, position, session, day, role, agent_id, shop, emotion, closed, text, again, kept_from"
+
+// turnBlock is how many turns are indexed at once: their parts of words take some 3 KiB of memory a turn.
+const turnBlock = 200_000
+
+// copyTurns copies the turns of the sessions of a condition on session_id.
+func (w *Warehouse) copyTurns(ctx context.Context, base, gen uint64, where string) error {
+	return w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO turn_facts (base, gen, %s) SELECT %d, %d, %s FROM turn_fact_rows WHERE %s SETTINGS min_insert_block_size_rows = %d, min_insert_block_size_bytes = 0",
+		turnFactColumns, base, gen, turnFactColumns, where, turnBlock))
+}
+
 // rebaseFacts makes a new base. Who still reads the old one finishes first.
-func (w *Warehouse) rebaseFacts(ctx context.Context, now factsState) error {
-	k := &w.facts
+func (w *Warehouse) rebaseFacts(ctx context.Context, k *factsKeeper, now factsState) error {
 	base := max(k.cut.Base+1, uint64(now.at.UnixMilli())<<16|uint64(rand.Uint32()&0xffff))
 	began := time.Now()
-	if err := w.copyFacts(ctx, base, 0, "1"); err != nil {
-		return errors.Join(err, w.dropFacts(context.WithoutCancel(ctx), base))
+	if err := k.kind.copy(w, ctx, base, 0, "1"); err != nil {
+		return errors.Join(err, w.dropFacts(context.WithoutCancel(ctx), k.kind, base))
 	}
 	var rows uint64
-	if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT count() FROM session_facts WHERE base = %d", base)).Scan(&rows); err != nil {
+	if err := w.conn.QueryRow(ctx, fmt.Sprintf("SELECT %s FROM %s WHERE base = %d", k.kind.sessions, k.kind.tables[0], base)).Scan(&rows); err != nil {
 		return err
 	}
-	if err := w.dropOldFacts(ctx, now.at.Add(24*time.Hour)); err != nil { // the one before the old one, if it is still there
+	if err := w.dropOldFacts(ctx, k, now.at.Add(24*time.Hour)); err != nil { // the one before the old one, if it is still there
 		return err
 	}
 	if k.cut.Base != 0 {
@@ -318,21 +363,19 @@ func (w *Warehouse) rebaseFacts(ctx context.Context, now factsState) error {
 	}
 	k.cut, k.state, k.known, k.moves, k.rows = FactsCut{Base: base}, now, map[string]factsVersion{}, 0, rows
 	if took := time.Since(began); took > 5*time.Second {
-		w.log.Info("what pages read was copied anew", "sessions", rows, "took", took.Round(time.Millisecond))
+		w.log.Info("what pages read was copied anew", "table", k.kind.tables[0], "sessions", rows, "took", took.Round(time.Millisecond))
 	}
-	return w.noteFacts(ctx)
+	return w.noteFacts(ctx, k)
 }
 
 // noteFacts stores how far the base is, so that the next process need not begin anew.
-func (w *Warehouse) noteFacts(ctx context.Context) error {
-	k := &w.facts
+func (w *Warehouse) noteFacts(ctx context.Context, k *factsKeeper) error {
 	return w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO fact_bases (base, gen, moves, rows, owner, stamp, read_at) VALUES (%d, %d, %d, %d, %s, %s, fromUnixTimestamp64Milli(%d))",
-		k.cut.Base, k.cut.Gen, k.moves, k.rows, quote(k.owner), quote(k.state.stamp()), k.state.at.UnixMilli()))
+		k.cut.Base, k.cut.Gen, k.moves, k.rows, quote(k.owner), quote(k.kind.stamp(&k.state)), k.state.at.UnixMilli()))
 }
 
 // adoptFacts takes over the base of a process that has ended, where there is one that still holds, and drops the others.
-func (w *Warehouse) adoptFacts(ctx context.Context, now *factsState) error {
-	k := &w.facts
+func (w *Warehouse) adoptFacts(ctx context.Context, k *factsKeeper, now *factsState) error {
 	type row struct {
 		Base  uint64    `ch:"base"`
 		Gen   uint64    `ch:"gen"`
@@ -344,7 +387,7 @@ func (w *Warehouse) adoptFacts(ctx context.Context, now *factsState) error {
 	}
 	var list []row
 	if err := w.conn.Select(w.reading(ctx), &list, `SELECT base, gen, moves, rows, stamp, read_at, noted_at FROM fact_bases FINAL
-		WHERE base IN (SELECT toUInt64(partition) FROM system.parts WHERE active AND database = currentDatabase() AND table = 'session_facts') ORDER BY base DESC`); err != nil {
+		WHERE base IN (SELECT toUInt64(partition) FROM system.parts WHERE active AND database = currentDatabase() AND table = `+quote(k.kind.tables[0])+`) ORDER BY base DESC`); err != nil {
 		return err
 	}
 	for _, x := range list {
@@ -352,11 +395,11 @@ func (w *Warehouse) adoptFacts(ctx context.Context, now *factsState) error {
 		if used && w.handle == nil {
 			continue
 		}
-		if k.cut.Base != 0 || x.Stamp != now.stamp() {
+		if k.cut.Base != 0 || x.Stamp != k.kind.stamp(now) {
 			if used {
 				continue
 			}
-			if err := w.dropFacts(ctx, x.Base); err != nil {
+			if err := w.dropFacts(ctx, k.kind, x.Base); err != nil {
 				return err
 			}
 			continue
@@ -368,7 +411,7 @@ func (w *Warehouse) adoptFacts(ctx context.Context, now *factsState) error {
 		k.state.at = x.At
 		k.state.tables = map[string]factsTable{}
 		for name, t := range now.tables {
-			if name == "analyses" || name == "review_states" {
+			if slices.Contains(k.kind.named(), name) {
 				t.block, t.rows = 0, 0
 			}
 			k.state.tables[name] = t
@@ -377,21 +420,20 @@ func (w *Warehouse) adoptFacts(ctx context.Context, now *factsState) error {
 	return nil
 }
 
-func (w *Warehouse) dropOldFacts(ctx context.Context, now time.Time) error {
-	k := &w.facts
+func (w *Warehouse) dropOldFacts(ctx context.Context, k *factsKeeper, now time.Time) error {
 	if k.old == 0 || now.Before(k.oldDrop) {
 		return nil
 	}
-	if err := w.dropFacts(ctx, k.old); err != nil {
+	if err := w.dropFacts(ctx, k.kind, k.old); err != nil {
 		return err
 	}
 	k.old = 0
 	return nil
 }
 
-func (w *Warehouse) dropFacts(ctx context.Context, base uint64) error {
+func (w *Warehouse) dropFacts(ctx context.Context, kind *factsKind, base uint64) error {
 	var errs []error
-	for _, table := range []string{"session_facts", "opinion_facts", "fact_moves"} {
+	for _, table := range append(slices.Clone(kind.tables), "fact_moves") {
 		errs = append(errs, w.conn.Exec(ctx, fmt.Sprintf("ALTER TABLE %s DROP PARTITION %d", table, base)))
 	}
 	return errors.Join(errs...)
@@ -399,7 +441,7 @@ func (w *Warehouse) dropFacts(ctx context.Context, base uint64) error {
 
 // ForgetFacts takes away all copies. It is for whoever deletes sessions for good: the next page makes a copy without them.
 func (w *Warehouse) ForgetFacts(ctx context.Context) error {
-	for _, table := range []string{"session_facts", "opinion_facts", "fact_moves", "fact_bases"} {
+	for _, table := range []string{"session_facts", "opinion_facts", "turn_facts", "fact_moves", "fact_bases"} {
 		if err := w.conn.Exec(ctx, "TRUNCATE TABLE IF EXISTS "+table); err != nil {
 			return fmt.Errorf("cannot take away what pages read: %w", err)
 		}

@@ -61,6 +61,20 @@ func TestFactsAreWhatTheViewsSay(t *testing.T) {
 			t.Fatalf("%s: %v", step, err)
 		}
 		same(step, cut)
+		turns, err := w.TurnFacts(ctx)
+		if err != nil {
+			t.Fatalf("%s: %v", step, err)
+		}
+		columns := "session_id, position, toString(role), agent_id, shop, toString(emotion), closed, text, day"
+		var got, want []string
+		for from, into := range map[string]*[]string{"turn_facts WHERE " + turns.Live() + " AND newest = -toInt32(ifNull(day, toDate('1970-01-01'))) AND session = cityHash64(session_id)": &got, "turns": &want} {
+			if err := w.Conn().QueryRow(ctx, "SELECT arraySort(groupArray(toString(tuple("+columns+")))) FROM "+from).Scan(into); err != nil {
+				t.Fatalf("%s: %v", step, err)
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) || len(want) == 0 {
+			t.Errorf("%s: turns\n got %q\nwant %q", step, got, want)
+		}
 		return cut
 	}
 
@@ -112,7 +126,8 @@ func TestFactsAreWhatTheViewsSay(t *testing.T) {
 	// Another process goes on with the base of one that has ended, also with what was written between the two.
 	write(t, w, other("s5", 1, monday, nil))
 	w.facts.close()
-	w.facts = factsKeeper{}
+	w.turns.close()
+	w.facts, w.turns = factsKeeper{}, factsKeeper{}
 	if cut := read("taken over"); cut.Base != last.Base && w.handle != nil {
 		t.Errorf("%v was to go on from %v", cut, last)
 	}

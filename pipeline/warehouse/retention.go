@@ -22,6 +22,7 @@ var expiries = []struct {
 }{
 	{"transcripts", "ifNull(ended_at, ifNull(end_at, ifNull(started_at, written_at)))", func(r Retention) int { return r.Sessions }, 0},
 	{"analyses", "ifNull(ended_at, ifNull(started_at, written_at))", func(r Retention) int { return r.Sessions }, 0},
+	{"turn_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0}, // a copy, which would not notice
 	{"rating_rows", "ifNull(at, written_at)", func(r Retention) int { return r.Sessions }, 0},
 	{"review_events", "at", func(r Retention) int { return r.Sessions }, 0},
 	{"alert_rows", "at", func(r Retention) int { return r.Sessions }, 0},

@@ -64,6 +64,7 @@ type Warehouse struct {
 	transcripts sync.Pool // of *inserter[assemble.State]
 
 	facts factsKeeper
+	turns factsKeeper
 	kpi   kpiKeeper
 }
 
@@ -158,6 +159,7 @@ func serverOptions(cfg Config) (*clickhouse.Options, error) {
 func (w *Warehouse) Close() error {
 	var errs []error
 	w.facts.close()
+	w.turns.close()
 	if w.conn != nil {
 		errs = append(errs, w.conn.Close())
 	}
