@@ -126,7 +126,7 @@ ENGINE = ReplicatedReplacingMergeTree('/clickhouse/tables/all/tingke/settings', 
 -- everything that names them finds them.
 
 CREATE TABLE IF NOT EXISTS tingke.session_facts ON CLUSTER '{cluster}' AS tingke_one.session_facts
-ENGINE = MergeTree PARTITION BY base ORDER BY (day, session_id) SETTINGS allow_nullable_key = 1;
+ENGINE = MergeTree PARTITION BY base ORDER BY (day, session_id) SETTINGS allow_nullable_key = 1, index_granularity = 512, min_compress_block_size = 16384, max_compress_block_size = 65536;
 
 CREATE TABLE IF NOT EXISTS tingke.turn_facts ON CLUSTER '{cluster}' AS tingke_one.turn_facts
 ENGINE = MergeTree PARTITION BY base ORDER BY (newest, session_id, position);
