@@ -107,7 +107,11 @@ GRANT
     INSERT ON tingke.schema_migrations,
     INSERT ON tingke.schema_locks,
     INSERT ON tingke.settings,
-    INSERT ON tingke.kpi_profile_rows
+    INSERT ON tingke.kpi_profile_rows,
+    TRUNCATE ON tingke.opinion_facts,
+    TRUNCATE ON tingke.fact_moves,
+    TRUNCATE ON tingke.fact_bases,
+    DROP TABLE ON tingke.session_facts
 TO tingke_migrate WITH REPLACE OPTION;
 
 GRANT tingke_read TO tingke_migrate;
@@ -141,6 +145,8 @@ GRANT
     ALTER TTL ON tingke.transcripts,
     ALTER TTL ON tingke.analyses,
     ALTER TTL ON tingke.turn_facts,
+    ALTER TTL ON tingke.session_facts,
+    ALTER TTL ON tingke.opinion_facts,
     ALTER TTL ON tingke.rating_rows,
     ALTER TTL ON tingke.review_events,
     ALTER TTL ON tingke.alert_rows,

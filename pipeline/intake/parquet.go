@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -123,9 +122,8 @@ func ptr[T any](o schemas.Opt[T]) *T {
 
 // Bounds of a Parquet file beside Limits.
 const (
-	maxParquetFile   = 64 << 30
-	maxParquetFooter = 64 << 20
-	parquetBatch     = 64 // rows read at a time
+	maxParquetFile = 64 << 30
+	parquetBatch   = 64 // rows read at a time
 )
 
 // openParquet decides between the layouts: a column turns means one row a session.
@@ -185,24 +183,6 @@ func openParquetRows(src *source, file *os.File, size int64) (r *parquetRows, er
 		return nil, parquetError(src, 0, err)
 	}
 	return &parquetRows{src: src, root: root, file: f, groups: f.RowGroups(), batch: make([]parquet.Row, parquetBatch)}, nil
-}
-
-// checkFooter looks at the footer's size before the library allocates it.
-func checkFooter(file *os.File, size int64) error {
-	var tail [8]byte
-	if size < 12 {
-		return io.ErrUnexpectedEOF
-	}
-	if _, err := file.ReadAt(tail[:], size-8); err != nil {
-		return err
-	}
-	if string(tail[4:]) != "PAR1" {
-		return io.ErrUnexpectedEOF
-	}
-	if n := int64(binary.LittleEndian.Uint32(tail[:4])); n > size-12 || n > maxParquetFooter {
-		return fmt.Errorf("footer of %d bytes in a file of %d", n, size)
-	}
-	return nil
 }
 
 func parquetError(src *source, row int, err error) error {

@@ -326,9 +326,9 @@ func (w *Warehouse) copyFacts(ctx context.Context, base, gen uint64, where strin
 	if err := w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO session_facts (base, gen, %s) SELECT %d, %d, %s FROM session_fact_rows WHERE %s", factColumns, base, gen, factColumns, where)); err != nil {
 		return err
 	}
-	return w.conn.Exec(ctx, fmt.Sprintf(`INSERT INTO opinion_facts (base, gen, opinion, day, session_id, customer, mentions)
-		SELECT base, gen, opinion, any(day), session_id, any(sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id)))), count()
-		FROM (SELECT base, gen, day, session_id, customer_id, mention_opinion FROM session_facts WHERE base = %d AND gen = %d AND %s)
+	return w.conn.Exec(ctx, fmt.Sprintf(`INSERT INTO opinion_facts (base, gen, opinion, day, session_id, customer, mentions, kept_from)
+		SELECT base, gen, opinion, any(day), session_id, any(sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id)))), count(), any(kept_from)
+		FROM (SELECT base, gen, day, session_id, customer_id, kept_from, mention_opinion FROM session_facts WHERE base = %d AND gen = %d AND %s)
 		ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' GROUP BY base, gen, opinion, session_id`, base, gen, where))
 }
 

@@ -22,7 +22,10 @@ var expiries = []struct {
 }{
 	{"transcripts", "ifNull(ended_at, ifNull(end_at, ifNull(started_at, written_at)))", func(r Retention) int { return r.Sessions }, 0},
 	{"analyses", "ifNull(ended_at, ifNull(started_at, written_at))", func(r Retention) int { return r.Sessions }, 0},
-	{"turn_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0}, // a copy, which would not notice
+	// Copies, which do not notice what goes from the table that they copy.
+	{"turn_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0},
+	{"session_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0},
+	{"opinion_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0},
 	{"rating_rows", "ifNull(at, written_at)", func(r Retention) int { return r.Sessions }, 0},
 	{"review_events", "at", func(r Retention) int { return r.Sessions }, 0},
 	{"alert_rows", "at", func(r Retention) int { return r.Sessions }, 0},

@@ -26,6 +26,9 @@ func TestRetention(t *testing.T) {
 	if _, err := w.TurnFacts(ctx); err != nil {
 		t.Fatal(err)
 	}
+	if _, err := w.Facts(ctx); err != nil {
+		t.Fatal(err)
+	}
 	f := func(r Retention, sessions, orders, ratings uint64) {
 		t.Helper()
 		for range 2 { // the second time there is nothing to do
@@ -34,9 +37,11 @@ func TestRetention(t *testing.T) {
 			}
 		}
 		mustExec(t, w, "OPTIMIZE TABLE analyses FINAL", "OPTIMIZE TABLE order_rows FINAL", "OPTIMIZE TABLE rating_rows FINAL")
-		mustExec(t, w, "OPTIMIZE TABLE turn_facts FINAL")
-		if n := one[uint64](t, w, "SELECT uniqExact(session_id) FROM turn_facts"); n != sessions {
-			t.Errorf("%+v leaves the texts of %d sessions for search, want %d", r, n, sessions)
+		for _, table := range []string{"turn_facts", "session_facts", "opinion_facts"} {
+			mustExec(t, w, "OPTIMIZE TABLE "+table+" FINAL")
+			if n := one[uint64](t, w, "SELECT uniqExact(session_id) FROM "+table); n != sessions {
+				t.Errorf("%+v leaves %d sessions in %s, want %d", r, n, table, sessions)
+			}
 		}
 		if s, o, n := one[uint64](t, w, "SELECT count() FROM sessions"), one[uint64](t, w, "SELECT count() FROM orders"), one[uint64](t, w, "SELECT count() FROM ratings"); s != sessions || o != orders || n != ratings {
 			t.Errorf("%+v leaves %d sessions, %d orders, %d ratings, want %d, %d, %d", r, s, o, n, sessions, orders, ratings)

@@ -66,7 +66,13 @@ CREATE TABLE IF NOT EXISTS session_facts (
     round_first      Array(Bool) COMMENT 'first of rounds',
     round_timed      Array(Bool) COMMENT 'Counts in within_180s: answered in a known time, or unanswered and of a known time',
     outcome_rule     Array(LowCardinality(String)) COMMENT 'rule_id of outcomes. The outcome_ arrays run alike',
-    outcome_value    Array(LowCardinality(String)) COMMENT 'outcome of outcomes'
+    outcome_value    Array(LowCardinality(String)) COMMENT 'outcome of outcomes',
+    kept_from        DateTime64(3, 'UTC') DEFAULT ifNull(ended_at, ifNull(started_at, now64(3))) COMMENT 'Time from which the retention of the session counts'
 ) ENGINE = {{replicated}}MergeTree PARTITION BY base ORDER BY (day, session_id)
 SETTINGS allow_nullable_key = 1, index_granularity = 512, min_compress_block_size = 16384, max_compress_block_size = 65536
 COMMENT 'What the pages read of each session: a copy, in the order of days';
+
+-- The new table keeps its rows for ever until a retention is applied to it.
+INSERT INTO settings (name, value) VALUES ('retention session_facts', '0');
+
+ALTER TABLE opinion_facts ADD COLUMN IF NOT EXISTS kept_from DateTime64(3, 'UTC') DEFAULT now64(3) COMMENT 'As in session_facts';
