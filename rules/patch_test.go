@@ -1,6 +1,7 @@
 package rules
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -133,8 +134,11 @@ func FuzzPatch(f *testing.F) {
 			if yaml.Unmarshal([]byte(value), &v) != nil {
 				t.Fatalf("accepted the value %q", value)
 			}
+			// An entry goes by its id: one without it stands under another name.
+			named := slices.ContainsFunc(places, func(q Place) bool { return q.Path == p.Path+"/id" })
+			parent, _, _ := cutLast(p.Path)
 			for _, q := range again {
-				if q.Path == p.Path {
+				if in, _, _ := cutLast(q.Path); q.Path == p.Path || named && in == parent {
 					now = true
 				}
 			}
