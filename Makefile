@@ -12,7 +12,7 @@ VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo unve
 DIR ?= ./.tingke
 ARGS ?=
 # Inputs, not seconds: a time limit now and then fails a clean run in Go before 1.27 (go.dev/issue/75804).
-FUZZTIME ?= 20000x
+FUZZTIME ?= 5000x
 
 .PHONY: help
 help: ## this list
@@ -95,7 +95,7 @@ soak: build ## a worker at a steady load for SOAK (30m): memory, goroutines and 
 	TINGKE_SOAK=$(SOAK) go test -tags faults -run '^TestSoak$$' -count=1 -timeout 0 -v ./cmd/tingke/faults
 
 .PHONY: fuzz
-fuzz: deps ## every fuzz target for FUZZTIME (20000x: as many inputs)
+fuzz: deps ## every fuzz target for FUZZTIME (5000x: as many inputs)
 	@set -e; for pkg in $$(go list ./...); do \
 	  for f in $$(go test -list '^Fuzz' $$pkg | grep ^Fuzz || true); do \
 	    echo "$$pkg $$f"; go test $$pkg -run '^$$' -fuzz "^$$f$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 5x; \

@@ -269,15 +269,13 @@ func sessionDetail(s *warehouse.Session) *SessionDetail {
 	if s.Closed {
 		state = "closed"
 	}
-	var day Day
-	_ = day.Scan(s.Day)
 	d := &SessionDetail{Session: SessionHead{
 		SessionRow: SessionRow{
 			ID: s.SessionID, StartedAt: s.StartedAt, State: state, Channel: s.Channel, Shop: s.Shop, Business: s.Business, Team: s.Team, Agents: s.AgentIDs, AgentName: s.AgentName,
 			Customer: s.CustomerID, Product: s.Product, Turns: s.Turns, Score: s.Score, Experience: s.Experience, Flagged: s.Flagged, Severity: s.Severity,
 			EmotionStart: s.EmotionStart, EmotionEnd: s.EmotionEnd, FinalScore: s.FinalScore(), Reviewed: s.Reviewed(), Assignee: s.Review.Assignee, OpenAppeals: s.OpenAppeals(), Conflicts: s.ConflictCount(),
 		},
-		EndedAt: s.EndedAt, Day: day, Source: s.Source, SkillGroup: s.SkillGroup, MediaURL: s.MediaURL, RulesV: s.RulesVersion, ModelV: s.ModelVersion, CodeV: s.CodeVersion,
+		EndedAt: s.EndedAt, Day: s.Day, Source: s.Source, SkillGroup: s.SkillGroup, MediaURL: s.MediaURL, RulesV: s.RulesVersion, ModelV: s.ModelVersion, CodeV: s.CodeVersion,
 		Epoch: s.Epoch, RunID: s.RunID, Version: s.Version, Topic: s.Topic, Partition: s.Partition, OffsetMin: s.OffsetMin, OffsetMax: s.OffsetMax,
 		Duration: s.DurationMS, First: s.FirstMS, Avg: s.AvgMS, Longest: s.MaxMS, RoundCount: s.Rounds, Unanswered: s.Unanswered,
 		TalkShare: s.TalkShare, Silence: s.SilenceMS, Overlap: s.OverlapMS, Attributes: s.Attributes,

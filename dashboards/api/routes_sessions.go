@@ -127,7 +127,7 @@ func beyond(keys []string, k queueKey, op string) (string, []any, error) {
 }
 
 func (a *API) sessions(r *Request) (any, error) {
-	keys, _, _ := order(r.Get("sort"))
+	keys := orders[r.Get("sort")]
 	f, err := a.said(r)
 	if err != nil {
 		return nil, err

@@ -91,12 +91,12 @@ func (m *Model) found(mentions []Mention, o Options, c crowds) []Group {
 		v := vectors[from*dim : to*dim]
 		g := items[from].gate
 		if g.bare() {
-			crowding := make([]float32, to-from)
-			for k := range crowding {
-				crowding[k] = c[g][items[from+k].norm]
+			crowd := make([]float32, to-from)
+			for k := range crowd {
+				crowd[k] = c[g][items[from+k].norm]
 			}
 			least := o.granularity() * open
-			copy(group[from:to], agglomerate(v, dim, neighbours(v, dim, least, workers), least, crowding))
+			copy(group[from:to], agglomerate(v, dim, neighbours(v, dim, least, workers), least, crowd))
 		} else {
 			joined := group[from:to]
 			copy(joined, agglomerate(v, dim, neighbours(v, dim, o.granularity(), workers), o.granularity(), nil))

@@ -78,7 +78,7 @@ type factsKeeper struct {
 	moves    int
 	rows     uint64
 	owner    string
-	opinions string
+	opinions string // FactsCut.Opinions of the round
 }
 
 type factsRound struct {
@@ -134,17 +134,16 @@ func (k *factsKind) stamp(s *factsState) string {
 // Facts brings session_facts and opinion_facts up to everything that was written before the call, and names the moment. It
 // is safe for concurrent use; work that was begun goes on where ctx ends.
 func (w *Warehouse) Facts(ctx context.Context) (FactsCut, error) {
-	return w.upToDate(ctx, &w.facts, sessionCopies)
+	return w.upToDate(ctx, &w.facts)
 }
 
 // TurnFacts does for turn_facts what Facts does.
 func (w *Warehouse) TurnFacts(ctx context.Context) (FactsCut, error) {
-	return w.upToDate(ctx, &w.turns, turnCopies)
+	return w.upToDate(ctx, &w.turns)
 }
 
-func (w *Warehouse) upToDate(ctx context.Context, k *factsKeeper, kind *factsKind) (FactsCut, error) {
+func (w *Warehouse) upToDate(ctx context.Context, k *factsKeeper) (FactsCut, error) {
 	k.mu.Lock()
-	k.kind = kind
 	if k.closed {
 		k.mu.Unlock()
 		return FactsCut{}, errors.New("the warehouse is closed")

@@ -25,7 +25,7 @@ type Session struct {
 	SessionID  string            `ch:"session_id"`
 	StartedAt  *time.Time        `ch:"started_at"`
 	EndedAt    *time.Time        `ch:"ended_at"`
-	Day        *time.Time        `ch:"day"`
+	Day        Day               `ch:"day"`
 	Closed     bool              `ch:"closed"`
 	Channel    string            `ch:"channel"`
 	Source     string            `ch:"source"`

@@ -76,7 +76,8 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 			return nil, err
 		}
 	}
-	w := &Warehouse{cfg: cfg, log: cfg.Logger, types: map[string][]clickhouse.ColumnNameAndType{}, kpi: kpiKeeper{token: make(chan struct{}, 1)}}
+	w := &Warehouse{cfg: cfg, log: cfg.Logger, types: map[string][]clickhouse.ColumnNameAndType{}, kpi: kpiKeeper{token: make(chan struct{}, 1)},
+		facts: factsKeeper{kind: sessionCopies}, turns: factsKeeper{kind: turnCopies}}
 	if w.log == nil {
 		w.log = slog.Default()
 	}
