@@ -27,7 +27,7 @@ func (a *app) opinionsCommand() *cobra.Command {
 			"no store; the others work on the registry of the warehouse, whose state is the fold of its events.",
 		Example: "  tingke opinions cluster --in texts.jsonl --out opinions.jsonl\n  tingke opinions rebuild && tingke opinions list",
 	}
-	c.AddCommand(a.opinionsClusterCommand(), a.opinionsListCommand(), a.opinionsShowCommand(), a.opinionsRenameCommand(), a.opinionsMergeCommand(),
+	c.AddCommand(a.opinionsClusterCommand(), a.opinionsListCommand(), a.opinionsShowCommand(), a.opinionsRenameCommand(), a.opinionsMergeCommand(), a.opinionsUnmergeCommand(),
 		a.opinionsSplitCommand(), a.opinionsSetCommand(), a.opinionsRebuildCommand(), a.opinionsDiffCommand())
 	return c
 }

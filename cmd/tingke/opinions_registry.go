@@ -342,6 +342,23 @@ func (a *app) opinionsMergeCommand() *cobra.Command {
 	}
 }
 
+func (a *app) opinionsUnmergeCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "unmerge ID...",
+		Short: "Take the merge of opinions back",
+		Long: "Each counts for itself again, with its mentions, title, status and remarks, and with what counted for it when it was merged\n" +
+			"(`opinions show` lists what was merged in). Sessions are not rewritten: mentions keep the id they were assigned, also those\n" +
+			"that came in since.",
+		Example: "  tingke opinions unmerge 81c0",
+		Args:    cobra.MinimumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			return a.withKeeper(c.Context(), func(_ *store, k *opinions.Keeper) error {
+				return usage(k.Unmerge(c.Context(), args, actor()))
+			})
+		},
+	}
+}
+
 func (a *app) opinionsSplitCommand() *cobra.Command {
 	var containing, members []string
 	var title string
@@ -392,11 +409,11 @@ func (a *app) opinionsSplitCommand() *cobra.Command {
 
 func (a *app) opinionsSetCommand() *cobra.Command {
 	var j opinions.Judgement
-	var fixedOn string
+	var fixedOn, owner, note, answer string
 	c := &cobra.Command{
 		Use:     "set ID",
-		Short:   "Set status, owner, note and approved answer of an opinion",
-		Example: "  tingke opinions set 3f2a --status accepted --owner 王敏 --note 等新批次\n  tingke opinions set 3f2a --fixed-on 2026-11-20",
+		Short:   "Set status, owner, note and approved answer of an opinion, or take the last three away",
+		Example: "  tingke opinions set 3f2a --status accepted --owner 王敏 --note 等新批次\n  tingke opinions set 3f2a --fixed-on 2026-11-20\n  tingke opinions set 3f2a --owner ''",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
 			if fixedOn != "" {
@@ -409,6 +426,13 @@ func (a *app) opinionsSetCommand() *cobra.Command {
 				}
 				j.FixedOn = &at
 			}
+			given := func(name string, v *string) *string {
+				if !c.Flags().Changed(name) {
+					return nil
+				}
+				return v
+			}
+			j.Owner, j.Note, j.Answer = given("owner", &owner), given("note", &note), given("answer", &answer)
 			return a.withKeeper(c.Context(), func(_ *store, k *opinions.Keeper) error {
 				return usage(k.Judge(c.Context(), args[0], j, actor()))
 			})
@@ -416,9 +440,9 @@ func (a *app) opinionsSetCommand() *cobra.Command {
 	}
 	c.Flags().StringVar(&j.Status, "status", "", strings.Join(opinions.Statuses, ", "))
 	c.Flags().StringVar(&fixedOn, "fixed-on", "", "day it was fixed, with status fixed")
-	c.Flags().StringVar(&j.Owner, "owner", "", "who takes care of it")
-	c.Flags().StringVar(&j.Note, "note", "", "remark")
-	c.Flags().StringVar(&j.Answer, "answer", "", "approved answer")
+	c.Flags().StringVar(&owner, "owner", "", "who takes care of it; '' takes it away")
+	c.Flags().StringVar(&note, "note", "", "remark; '' takes it away")
+	c.Flags().StringVar(&answer, "answer", "", "approved answer; '' takes it away")
 	return c
 }
 

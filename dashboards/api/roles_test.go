@@ -38,6 +38,7 @@ var roleTable = []struct {
 	{"GET /opinions/{opinion_id}/customers", "/opinions/$opinion/customers", "", allStaff},
 	{"PATCH /opinions/{opinion_id}", "/opinions/$opinion", `{"answer":"249元"}`, "admin supervisor product"},
 	{"POST /opinions/{opinion_id}/merge", "/opinions/$opinion/merge", `{"ids":["$other"]}`, "admin product"},
+	{"POST /opinions/{opinion_id}/unmerge", "/opinions/$opinion/unmerge", `{"ids":["$other"]}`, "admin product"},
 	{"POST /opinions/{opinion_id}/split", "/opinions/$opinion/split", `{"containing":["没有这个词"]}`, "admin product"},
 	{"GET /mentions", "/mentions", "", allStaff},
 	// routes_search.go

@@ -29,9 +29,21 @@ type OpinionDetail struct {
 	OpinionRow
 	Members []string       `json:"members" doc:"normalised ways to say it; for who is held to teams those heard there, at most 200"`
 	Merged  []string       `json:"merged" doc:"ids that count for it"`
+	Parts   []OpinionPart  `json:"parts" doc:"what was merged into it; for who is held to teams what was said there"`
 	Days    []OpinionDay   `json:"days" doc:"all days with a mention"`
 	Quotes  []OpinionQuote `json:"quotes" doc:"the latest 50"`
 	Answers OpinionAnswers `json:"answers"`
+}
+
+// OpinionPart is an opinion that was merged into another.
+type OpinionPart struct {
+	ID       string    `json:"opinion_id"`
+	Title    string    `json:"title"`
+	Mentions uint64    `json:"mentions" doc:"its own mentions in the sessions of the filter: they go with it when the merge is undone"`
+	With     []string  `json:"with" doc:"ids that counted for it when it was merged and go with it, too"`
+	By       string    `json:"by" doc:"who merged it"`
+	At       time.Time `json:"at"`
+	Undo     bool      `json:"undo" doc:"whether the merge can be taken back; not after a full rebuild that founded its mentions elsewhere"`
 }
 
 // OpinionDay counts an opinion on a day.
@@ -129,12 +141,10 @@ func (a *API) opinion(r *Request) (any, error) {
 		return nil, err
 	}
 	d := &OpinionDetail{OpinionRow: *row}
-	for id, x := range state.Known {
-		if x.Into == e.ID {
-			d.Merged = append(d.Merged, id)
-		}
+	for _, p := range state.Parts(e.ID) {
+		d.Merged = append(d.Merged, p.ID)
+		d.Parts = append(d.Parts, OpinionPart{ID: p.ID, Title: p.Title, With: p.With, By: p.MergedBy, At: p.MergedAt, Undo: p.Undo})
 	}
-	slices.Sort(d.Merged)
 	on, p := r.Filter.On("mentions")
 	p = params(p, []any{named("id", e.ID)})
 	x, err := a.facts(r.Context())
@@ -163,8 +173,25 @@ func (a *API) opinion(r *Request) (any, error) {
 			}
 		}()
 	}
+	var own []struct {
+		ID string `ch:"opinion"`
+		N  uint64 `ch:"n"`
+	}
+	if len(d.Parts) > 0 {
+		q.all(&own, "SELECT toString(opinion) AS opinion, sum(mentions) AS n FROM "+said+" GROUP BY opinion", params(sp, []any{named("o_id", e.ID)})...)
+	}
 	if err := q.wait(); err != nil {
 		return nil, err
+	}
+	for _, x := range own {
+		for i := range d.Parts {
+			if d.Parts[i].ID == x.ID {
+				d.Parts[i].Mentions = x.N
+			}
+		}
+	}
+	if !r.Scope.All() {
+		d.Parts = slices.DeleteFunc(d.Parts, func(p OpinionPart) bool { return p.Mentions == 0 })
 	}
 	d.Answers = a.answers(d.Quotes, row.Answer, r.Who.Is(quality...))
 	return d, nil
@@ -309,9 +336,9 @@ type OpinionChange struct {
 	Title      *string `json:"title,omitempty" doc:"wins over any title that the program makes"`
 	Status     *string `json:"status,omitempty" enum:"new,accepted,fixed,declined"`
 	FixedOn    *string `json:"fixed_on,omitempty" doc:"day, with status fixed; today where it is not given"`
-	Owner      *string `json:"owner,omitempty"`
-	Note       *string `json:"note,omitempty"`
-	Answer     *string `json:"answer,omitempty" doc:"approved answer"`
+	Owner      *string `json:"owner,omitempty" doc:"empty takes it away"`
+	Note       *string `json:"note,omitempty" doc:"empty takes it away"`
+	Answer     *string `json:"answer,omitempty" doc:"approved answer; empty takes it away"`
 	Department *string `json:"department,omitempty"`
 }
 
@@ -326,8 +353,8 @@ func (c *OpinionChange) Check() error {
 			continue
 		}
 		n++
-		if strings.TrimSpace(*v) == "" {
-			return BadValue(name, "is empty; what was set can be changed but not taken away")
+		if strings.TrimSpace(*v) == "" && (name == "title" || name == "department") {
+			return BadValue(name, "is empty; every opinion has one")
 		}
 		if bound := map[string]int{"title": 200, "owner": 100, "department": 100}[name]; len(*v) > maxNote || bound > 0 && len(*v) > bound {
 			return BadValue(name, "is too long")
@@ -395,7 +422,7 @@ func (a *API) changeOpinion(r *Request) (any, error) {
 			return nil, err
 		}
 	}
-	j := opinions.Judgement{Status: value(c.Status), Owner: value(c.Owner), Note: value(c.Note), Answer: value(c.Answer), Department: value(c.Department)}
+	j := opinions.Judgement{Status: value(c.Status), Owner: c.Owner, Note: c.Note, Answer: c.Answer, Department: value(c.Department)}
 	if j.Status == "fixed" {
 		on := parseDay(a.today())
 		if c.FixedOn != nil {
@@ -444,6 +471,37 @@ func (a *API) mergeOpinions(r *Request) (any, error) {
 		return nil, err
 	}
 	if err := a.keeper(func(k *opinions.Keeper) error { return k.Merge(r.Context(), e.ID, m.IDs, r.Who.User) }); err != nil {
+		return nil, err
+	}
+	return a.opinionRow(r, e.ID)
+}
+
+// OpinionUnmerge names opinions whose merge is taken back.
+type OpinionUnmerge struct {
+	IDs []string `json:"ids" doc:"of parts of the opinion"`
+}
+
+// Check implements the check of bodies.
+func (m *OpinionUnmerge) Check() error { return (&OpinionMerge{m.IDs}).Check() }
+
+func (a *API) unmergeOpinions(r *Request) (any, error) {
+	m := Body[OpinionUnmerge](r)
+	e, state, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range m.IDs {
+		switch p := state.Known[id]; {
+		case p == nil:
+			return nil, BadValue("ids", "%s is no opinion", id)
+		case p.Into != e.ID:
+			return nil, Conflict("%s is not merged into this opinion", id)
+		}
+	}
+	if err := access.Audit(r.Context(), "unmerge_opinions", e.ID, m); err != nil {
+		return nil, err
+	}
+	if err := a.keeper(func(k *opinions.Keeper) error { return k.Unmerge(r.Context(), m.IDs, r.Who.User) }); err != nil {
 		return nil, err
 	}
 	return a.opinionRow(r, e.ID)

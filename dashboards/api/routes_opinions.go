@@ -92,12 +92,16 @@ func (a *API) opinionRoutes() []Route {
 			Filters: opinionFilters, Paged: true, Response: Page[OpinionCustomer]{}, Handle: a.opinionCustomers,
 		},
 		{
-			Method: http.MethodPatch, Path: "/opinions/{opinion_id}", Roles: opinionWriters, Summary: "Rename; set status, owner, note, department, approved answer (supervisors: only the answer)",
+			Method: http.MethodPatch, Path: "/opinions/{opinion_id}", Roles: opinionWriters, Summary: "Rename; set status, owner, note, department, approved answer, or take owner, note and answer away (supervisors: only the answer)",
 			Body: OpinionChange{}, Response: OpinionRow{}, Handle: a.changeOpinion,
 		},
 		{
 			Method: http.MethodPost, Path: "/opinions/{opinion_id}/merge", Roles: opinionKeepers, Summary: "Let other opinions count for this one",
 			Body: OpinionMerge{}, Response: OpinionRow{}, Timeout: 2 * time.Minute, Handle: a.mergeOpinions,
+		},
+		{
+			Method: http.MethodPost, Path: "/opinions/{opinion_id}/unmerge", Roles: opinionKeepers, Summary: "Take a merge back: the opinions count for themselves again",
+			Body: OpinionUnmerge{}, Response: OpinionRow{}, Timeout: 2 * time.Minute, Handle: a.unmergeOpinions,
 		},
 		{
 			Method: http.MethodPost, Path: "/opinions/{opinion_id}/split", Roles: opinionKeepers, Summary: "Move members to a new opinion, whose row is given back",

@@ -48,13 +48,14 @@ func (k *Keeper) Rename(ctx context.Context, id, title, actor string) error {
 	})
 }
 
-// Judgement is what people say of an opinion; empty fields stay as they are.
+// Judgement is what people say of an opinion. What is nil or empty stays as it is; owner, note and answer are taken away by
+// an empty text.
 type Judgement struct {
 	Status  string
 	FixedOn *time.Time // with status fixed
-	Owner   string
-	Note    string
-	Answer  string
+	Owner   *string
+	Note    *string
+	Answer  *string
 	// Department acts on it, instead of the one of its aspect.
 	Department string
 }
@@ -79,7 +80,19 @@ func (k *Keeper) Judge(ctx context.Context, id string, j Judgement, actor string
 		if j.Status != "" {
 			action = "status"
 		}
-		return []warehouse.OpinionEvent{{Action: action, OpinionID: e.ID, Status: j.Status, FixedOn: j.FixedOn, Owner: j.Owner, Note: j.Note, Answer: j.Answer, Department: j.Department}}, nil
+		ev := warehouse.OpinionEvent{Action: action, OpinionID: e.ID, Status: j.Status, FixedOn: j.FixedOn, Department: j.Department}
+		set := func(name string, to, v *string) {
+			if v == nil {
+				return
+			}
+			if *to = strings.TrimSpace(*v); *to == "" {
+				ev.Cleared = append(ev.Cleared, name)
+			}
+		}
+		set("owner", &ev.Owner, j.Owner)
+		set("note", &ev.Note, j.Note)
+		set("answer", &ev.Answer, j.Answer)
+		return []warehouse.OpinionEvent{ev}, nil
 	})
 }
 
@@ -110,6 +123,38 @@ func (k *Keeper) Merge(ctx context.Context, into string, ids []string, actor str
 		var out []warehouse.OpinionEvent
 		for _, id := range slices.Sorted(maps.Keys(moved)) {
 			out = append(out, warehouse.OpinionEvent{Action: "merge", OpinionID: id, TargetID: target.ID})
+		}
+		return out, nil
+	})
+}
+
+// Unmerge takes back the merge of opinions: each counts for itself again, with the mentions it has and with what counted for
+// it when it was merged. It is as if the merge had not been: a merge changes no assignment, so what came in since has the id
+// it would have had without. Sessions are not rewritten.
+func (k *Keeper) Unmerge(ctx context.Context, ids []string, actor string) error {
+	return k.change(ctx, actor, func(s *State) ([]warehouse.OpinionEvent, error) {
+		back := map[string]string{} // opinion -> what it counts for then
+		for _, id := range ids {
+			e, err := s.named(id)
+			if err != nil {
+				return nil, err
+			}
+			switch {
+			case e.Into == "":
+				return nil, fmt.Errorf("opinion %s is merged into none", e.ID)
+			case !e.assignable():
+				return nil, fmt.Errorf("opinion %s cannot come back: it was founded anew or erased since, and its mentions have gone to others", e.ID)
+			}
+			back[e.ID] = ""
+			for _, with := range s.with(e) {
+				if _, itself := back[with]; !itself {
+					back[with] = e.ID
+				}
+			}
+		}
+		var out []warehouse.OpinionEvent
+		for _, id := range slices.Sorted(maps.Keys(back)) {
+			out = append(out, warehouse.OpinionEvent{Action: "unmerge", OpinionID: id, TargetID: back[id]})
 		}
 		return out, nil
 	})

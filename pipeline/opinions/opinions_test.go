@@ -188,7 +188,8 @@ func TestRegistry(t *testing.T) {
 		t.Fatal(err)
 	}
 	day := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
-	if err := b.k.Judge(ctx, id, Judgement{Status: "fixed", FixedOn: &day, Answer: "B款精华含量更高"}, "test"); err != nil {
+	answer := "B款精华含量更高"
+	if err := b.k.Judge(ctx, id, Judgement{Status: "fixed", FixedOn: &day, Answer: &answer}, "test"); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.k.Judge(ctx, id, Judgement{Status: "fixed"}, "test"); err == nil {
@@ -277,6 +278,172 @@ func TestFullRebuildInAnyOrder(t *testing.T) {
 	}
 	if r := two.rebuild(true); r.Founded != 0 || r.Retired != 0 || r.Sessions != 0 {
 		t.Errorf("a second full rebuild changes something: %+v", r)
+	}
+}
+
+// What people say can be taken away. The view and the fold say the same after each event, and an empty value without its name
+// says nothing, as in events of before.
+func TestTakenAway(t *testing.T) {
+	b, ctx := newBed(t, 0), context.Background()
+	b.add(prices)
+	b.rebuild(false)
+	id := b.view()["s1"]
+	check := func(owner, note, answer string) {
+		t.Helper()
+		state, epoch, err := Load(ctx, b.w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := state.Known[id]
+		var head, public [3]string
+		for view, to := range map[string]*[3]string{"opinion_heads": &head, "opinions": &public} {
+			if err := b.w.Conn().QueryRow(ctx, "SELECT owner, note, answer FROM "+view+" WHERE opinion_id = '"+id+"'").Scan(&to[0], &to[1], &to[2]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := [3]string{owner, note, answer}
+		if fold := [3]string{e.Owner, e.Note, e.Answer}; fold != want || head != want || public != want {
+			t.Errorf("epoch %d: fold %q, opinion_heads %q, opinions %q, want %q", epoch, fold, head, public, want)
+		}
+	}
+	judge := func(j Judgement) {
+		t.Helper()
+		if err := b.k.Judge(ctx, id, j, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text := func(s string) *string { return &s }
+	check("", "", "")
+	judge(Judgement{Owner: text(" 王敏 "), Note: text("等新批次"), Answer: text("精华含量更高")})
+	check("王敏", "等新批次", "精华含量更高")
+	judge(Judgement{Status: "accepted"})
+	check("王敏", "等新批次", "精华含量更高")
+	judge(Judgement{Owner: text(""), Answer: text("请先领券")})
+	check("", "等新批次", "请先领券")
+	judge(Judgement{Note: text("  "), Answer: text("")})
+	check("", "", "")
+	judge(Judgement{Owner: text("李雷")})
+	check("李雷", "", "")
+	if err := b.w.AppendOpinionEvents(ctx, []warehouse.OpinionEvent{{Epoch: 1, Action: "note", OpinionID: id, Note: "旧"}}); err != nil {
+		t.Fatal(err)
+	}
+	check("李雷", "旧", "")
+}
+
+// A merge that is taken back leaves what would be there without it, whatever came in meanwhile, in any order; what counted
+// for the opinion comes back with it.
+func TestUnmerge(t *testing.T) {
+	ctx := context.Background()
+	first := map[string]string{"a": "面膜B太贵了", "b": "面膜B怎么这么贵", "d": "满减券用不了", "e": "满减券怎么用不了", "f": "优惠券领不了", "g": "优惠券为什么领不了"}
+	later := map[string]string{"h": "满减券还是用不了", "i": "面膜B贵死了", "j": "双十一会降价吗", "k": "双十一降价吗", "l": "优惠券领不了啊"}
+	never := newBed(t, 1)
+	never.add(first)
+	never.rebuild(false)
+	never.add(later)
+	never.rebuild(false)
+	want, wantTitles := never.view(), never.titles()
+
+	b := newBed(t, 8)
+	b.add(first)
+	b.rebuild(false)
+	v := b.view()
+	price, discount, coupon := v["a"], v["d"], v["f"]
+	if price == "" || discount == "" || coupon == "" || price == discount || discount == coupon {
+		t.Fatalf("the texts give %v", v)
+	}
+	apart := b.titles()
+	merge := func(into string, ids ...string) {
+		t.Helper()
+		if err := b.k.Merge(ctx, into, ids, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	unmerge := func(ids ...string) {
+		t.Helper()
+		if err := b.k.Unmerge(ctx, ids, "test"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	counts := func(id, want string) {
+		t.Helper()
+		state, _, err := Load(ctx, b.w)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if e, err := state.Find(id); err != nil || e.ID != want {
+			t.Errorf("the fold counts %s for %v, %v, want %s", id, e, err, want)
+		}
+		var seen string
+		for _, session := range []string{"a", "d", "f"} {
+			if v[session] == id {
+				seen = b.view()[session]
+			}
+		}
+		if seen != want {
+			t.Errorf("the view counts %s for %s, want %s", id, seen, want)
+		}
+	}
+	merge(discount, coupon)
+	merge(price, discount)
+	counts(coupon, price)
+	state, _, err := Load(ctx, b.w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range state.Parts(price) {
+		if with := []string{coupon}; !p.Undo || p.ID == discount && !slices.Equal(p.With, with) || p.ID == coupon && p.With != nil || p.MergedBy != "test" || p.MergedAt.IsZero() {
+			t.Errorf("part %+v", p)
+		}
+	}
+	if got := len(state.Parts(price)); got != 2 {
+		t.Errorf("%d parts, want 2", got)
+	}
+	// What comes in while they are merged counts for the one that stayed, under the id it would have had.
+	b.add(map[string]string{"l": later["l"], "h": later["h"]})
+	if got := b.view(); got["h"] != price || got["l"] != price {
+		t.Errorf("while merged: %v", got)
+	}
+	unmerge(discount)
+	counts(discount, discount)
+	counts(coupon, discount) // it came along, and goes along
+	unmerge(coupon)
+	counts(coupon, coupon)
+	if got := b.titles(); !reflect.DeepEqual(got, apart) {
+		t.Errorf("titles %v, want %v", got, apart)
+	}
+	b.add(map[string]string{"k": later["k"], "j": later["j"], "i": later["i"]})
+	b.rebuild(false)
+	if got := b.view(); !reflect.DeepEqual(got, want) {
+		t.Errorf("after taking all back %v, want %v", got, want)
+	}
+	if got := b.titles(); !reflect.DeepEqual(got, wantTitles) {
+		t.Errorf("titles %v, want %v", got, wantTitles)
+	}
+	if err := b.k.Unmerge(ctx, []string{coupon}, "test"); err == nil {
+		t.Error("what is not merged can be taken out")
+	}
+	// One of two that came together is taken out alone, and a merge the other way round is possible then.
+	merge(discount, coupon)
+	merge(price, discount)
+	unmerge(coupon)
+	counts(coupon, coupon)
+	counts(discount, price)
+	unmerge(discount)
+	merge(coupon, price, discount)
+	counts(price, coupon)
+	unmerge(price, discount)
+	if got := b.view(); !reflect.DeepEqual(got, want) {
+		t.Errorf("in the end %v, want %v", got, want)
+	}
+	// A full rebuild founds the same anew and keeps the merge; it can still be taken back.
+	merge(price, coupon)
+	b.rebuild(true)
+	counts(coupon, price)
+	unmerge(coupon)
+	counts(coupon, coupon)
+	never.rebuild(true)
+	if got, want := b.view(), never.view(); !reflect.DeepEqual(got, want) {
+		t.Errorf("after a full rebuild %v, want %v", got, want)
 	}
 }
 

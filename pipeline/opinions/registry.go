@@ -12,6 +12,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/tingke/tingke/nlp/opinion"
 	"github.com/tingke/tingke/pipeline/analyse"
@@ -31,8 +32,13 @@ type Entry struct {
 	opinion.Opinion
 	// Named: a person gave the title.
 	Named bool
-	// Into is the opinion it was merged into, "" for none.
+	// Into is the opinion it counts for since it was merged, "" for itself.
 	Into string
+	// Before are the opinions it counted for before, merge by merge: "" for itself, the latest last. Empty where it was not merged.
+	Before []string
+	// MergedBy and MergedAt tell of the latest merge.
+	MergedBy string
+	MergedAt time.Time
 	// Active: mentions can be assigned to it.
 	Active  bool
 	Status  string
@@ -70,7 +76,7 @@ func (s *State) apply(ev *warehouse.OpinionEvent) {
 	e := s.entry(ev.OpinionID)
 	switch ev.Action {
 	case "found", "split":
-		e.Active, e.Into, e.Members = true, "", slices.Clone(ev.Members)
+		e.Active, e.Into, e.Before, e.Members = true, "", nil, slices.Clone(ev.Members)
 		e.Aspect, e.Product, e.Kind, e.Side = ev.Aspect, ev.Product, ev.Kind, ev.Polarity
 		if !e.Named {
 			e.Title = ev.Title
@@ -88,7 +94,14 @@ func (s *State) apply(ev *warehouse.OpinionEvent) {
 	case "rename":
 		e.Title, e.Named = ev.Title, true
 	case "merge":
-		e.Into = ev.TargetID
+		e.Before = append(slices.Clone(e.Before), e.Into)
+		e.Into, e.MergedBy, e.MergedAt = ev.TargetID, ev.Actor, ev.At
+	case "unmerge":
+		if e.Into = ev.TargetID; e.Into == "" {
+			e.Before = nil
+		} else if n := len(e.Before); n > 0 {
+			e.Before = e.Before[:n-1]
+		}
 	case "retire":
 		e.Active = false
 	case "status":
@@ -97,14 +110,14 @@ func (s *State) apply(ev *warehouse.OpinionEvent) {
 			e.FixedOn = ev.FixedOn.Format("2006-01-02")
 		}
 	}
-	set := func(to *string, v string) {
-		if v != "" {
+	set := func(name string, to *string, v string) {
+		if v != "" || slices.Contains(ev.Cleared, name) {
 			*to = v
 		}
 	}
-	set(&e.Owner, ev.Owner)
-	set(&e.Note, ev.Note)
-	set(&e.Answer, ev.Answer)
+	set("owner", &e.Owner, ev.Owner)
+	set("note", &e.Note, ev.Note)
+	set("answer", &e.Answer, ev.Answer)
 }
 
 // Opinions are those that mentions can be assigned to, sorted by id. Merged ones are among them: their mentions keep
@@ -112,7 +125,7 @@ func (s *State) apply(ev *warehouse.OpinionEvent) {
 func (s *State) Opinions() []opinion.Opinion {
 	var out []opinion.Opinion
 	for _, id := range slices.Sorted(maps.Keys(s.Known)) {
-		if e := s.Known[id]; e.Active && len(e.Members) > 0 {
+		if e := s.Known[id]; e.assignable() {
 			out = append(out, e.Opinion)
 		}
 	}
@@ -121,6 +134,18 @@ func (s *State) Opinions() []opinion.Opinion {
 
 // Find gives the opinion of an id or of the beginning of one, where merged the one it counts for.
 func (s *State) Find(id string) (*Entry, error) {
+	found, err := s.named(id)
+	if err != nil {
+		return nil, err
+	}
+	for n := 0; found.Into != "" && s.Known[found.Into] != nil && n < len(s.Known); n++ {
+		found = s.Known[found.Into]
+	}
+	return found, nil
+}
+
+// named gives the opinion of an id or of the beginning of one, merged or not.
+func (s *State) named(id string) (*Entry, error) {
 	var found *Entry
 	for _, known := range slices.Sorted(maps.Keys(s.Known)) {
 		if known == id {
@@ -137,10 +162,42 @@ func (s *State) Find(id string) (*Entry, error) {
 	if found == nil {
 		return nil, fmt.Errorf("there is no opinion %q: `tingke opinions list` shows them", id)
 	}
-	for n := 0; found.Into != "" && s.Known[found.Into] != nil && n < len(s.Known); n++ {
-		found = s.Known[found.Into]
-	}
 	return found, nil
+}
+
+// Part is an opinion that was merged into another, with what came along with it.
+type Part struct {
+	*Entry
+	// With are the ids that counted for it when it was merged, and would again.
+	With []string
+	// Undo says whether the merge can be taken back: not where a full rebuild or an erasure has left nothing of the opinion
+	// that mentions could be assigned to.
+	Undo bool
+}
+
+// Parts are the opinions that count for id since they were merged, sorted by id.
+func (s *State) Parts(id string) []Part {
+	var out []Part
+	for _, known := range slices.Sorted(maps.Keys(s.Known)) {
+		if e := s.Known[known]; e.Into == id {
+			out = append(out, Part{Entry: e, With: s.with(e), Undo: e.assignable()})
+		}
+	}
+	return out
+}
+
+// assignable says whether mentions can be assigned to it.
+func (e *Entry) assignable() bool { return e.Active && len(e.Members) > 0 }
+
+// with gives the ids that counted for e when it was merged.
+func (s *State) with(e *Entry) []string {
+	var out []string
+	for _, id := range slices.Sorted(maps.Keys(s.Known)) {
+		if x := s.Known[id]; x.Into == e.Into && len(x.Before) > 0 && x.Before[len(x.Before)-1] == e.ID {
+			out = append(out, id)
+		}
+	}
+	return out
 }
 
 // Load reads the registry as it is published: its state and its epoch, 0 where there is none yet.

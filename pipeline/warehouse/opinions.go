@@ -16,7 +16,7 @@ type OpinionEvent struct {
 	EventID    string // UUIDv7: events count in this order
 	At         time.Time
 	Epoch      uint32
-	Action     string // found, title, rename, merge, split, status, note, retire, reset
+	Action     string // found, title, rename, merge, unmerge, split, status, note, retire, reset
 	OpinionID  string
 	TargetID   string
 	Title      string
@@ -32,6 +32,7 @@ type OpinionEvent struct {
 	Note       string
 	Actor      string
 	Members    []string
+	Cleared    []string // owner, note, answer: what the event takes away
 }
 
 // OpinionEpoch is a published snapshot of the registry.
@@ -48,12 +49,12 @@ type OpinionEpoch struct {
 // OpinionEvents gives the events up to an epoch, in order.
 func (w *Warehouse) OpinionEvents(ctx context.Context, upTo uint32) ([]OpinionEvent, error) {
 	var out []OpinionEvent
-	sql := fmt.Sprintf("SELECT event_id, at, epoch, action, opinion_id, target_id, title, aspect, product, kind, polarity, department, status, fixed_on, owner, answer, note, actor, members "+
+	sql := fmt.Sprintf("SELECT event_id, at, epoch, action, opinion_id, target_id, title, aspect, product, kind, polarity, department, status, fixed_on, owner, answer, note, actor, members, cleared "+
 		"FROM opinion_events FINAL WHERE epoch <= %d ORDER BY event_id", upTo)
 	err := w.query(w.reading(ctx), sql, func(rows driver.Rows) error {
 		var e OpinionEvent
 		if err := rows.Scan(&e.EventID, &e.At, &e.Epoch, &e.Action, &e.OpinionID, &e.TargetID, &e.Title, &e.Aspect, &e.Product, &e.Kind, &e.Polarity,
-			&e.Department, &e.Status, &e.FixedOn, &e.Owner, &e.Answer, &e.Note, &e.Actor, &e.Members); err != nil {
+			&e.Department, &e.Status, &e.FixedOn, &e.Owner, &e.Answer, &e.Note, &e.Actor, &e.Members, &e.Cleared); err != nil {
 			return err
 		}
 		e.At = e.At.UTC()
@@ -102,6 +103,7 @@ func (w *Warehouse) AppendOpinionEvents(ctx context.Context, events []OpinionEve
 		scalar("note", func(e *E) *string { return &e.Note }),
 		scalar("actor", func(e *E) *string { return &e.Actor }),
 		scalar("members", func(e *E) []string { return e.Members }),
+		scalar("cleared", func(e *E) []string { return e.Cleared }),
 	)
 	if err := insert(ctx, w, in, pointers(events)); err != nil {
 		return fmt.Errorf("cannot append to the registry of opinions: %w", err)

@@ -121,6 +121,42 @@ test('several opinions are merged; the address of the one that went leads to the
   await page.goto(new URL(`/opinions/${goes.opinion_id}`, page.url()).href);
   await page.waitForURL(new RegExp(`/opinions/${stays.opinion_id}`));
   await expect(heading(page)).toContainText(stays.title);
+
+  // merged by mistake: the page of the one that stayed shows it, and gives it back
+  const parts = page.getByRole('region', { name: '合并进来的观点' });
+  await expect(parts.getByRole('listitem')).toContainText([`${goes.title}${goes.mentions} 次提及`]);
+  await parts.getByRole('button', { name: '撤销合并' }).click();
+  await page.getByRole('tooltip').getByRole('button', { name: '撤销合并' }).click();
+  await expect(page.getByText(`「${goes.title}」已重新分出来`)).toBeVisible();
+  await expect(parts).toHaveCount(0);
+  await page.getByRole('button', { name: '打开', exact: true }).click();
+  await page.waitForURL(new RegExp(`/opinions/${goes.opinion_id}`));
+  await expect(heading(page)).toContainText(goes.title);
+  for (const o of [stays, goes]) expect(await opinions(`WHERE opinion_id = '${o.opinion_id}'`)).toEqual([o]);
+});
+
+test('owner, note and approved answer are given and taken away', async ({ page }) => {
+  const [o] = await opinions("WHERE owner = '' ORDER BY mentions, opinion_id DESC LIMIT 1");
+  const said = async () => (await sql(`SELECT owner, note, answer FROM opinions WHERE opinion_id = '${o.opinion_id}'`))[0];
+  await login(page, 'product', `/opinions/${o.opinion_id}`);
+  const handling = page.getByRole('region', { name: '处理' });
+  const owner = handling.getByRole('combobox', { name: '负责人' });
+  const note = handling.getByRole('textbox', { name: '备注' });
+  const answer = page.getByRole('region', { name: '标准答复' });
+  for (const [who, remark, reply] of [['王敏', '等新批次', '请先领券'], ['', '', '']]) {
+    await owner.fill(who);
+    await owner.press('Enter');
+    await expect.poll(async () => (await said()).owner).toBe(who);
+    await note.fill(remark);
+    await handling.getByRole('button', { name: '保存' }).click();
+    await expect.poll(async () => (await said()).note).toBe(remark);
+    await answer.getByRole('textbox').fill(reply);
+    await answer.getByRole('button', { name: '保存' }).click();
+    await expect.poll(said).toEqual({ owner: who, note: remark, answer: reply });
+  }
+  await page.reload();
+  await expect(owner).toHaveValue('');
+  await expect(note).toHaveValue('');
 });
 
 test('a way to say it that is another matter is split off', async ({ page }) => {

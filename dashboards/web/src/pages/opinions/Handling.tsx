@@ -64,17 +64,17 @@ export function Handling({ opinion: o }: { opinion: Detail }) {
             </Button>
           )}
         </Form.Item>
-        <Kept label={t('owner')} value={o.owner} options={[...new Set([me.name || me.user, ...known('owner')])]} max={100} save={(owner) => save({ owner })} />
+        <Kept clears label={t('owner')} value={o.owner} options={[...new Set([me.name || me.user, ...known('owner')])]} max={100} save={(owner) => save({ owner })} />
         <Kept label={t('department')} value={o.department} options={known('department')} max={100} save={(department) => save({ department })} />
-        <Note label={t('comment')} value={o.note} placeholder={t('comment_about')} save={(note) => save({ note })} busy={change.isPending} />
+        <Note label={t('comment')} value={o.note} placeholder={t('comment_about')} save={(note) => save({ note })} busy={change.isPending && change.variables.note !== undefined} />
       </Form>
       {fixing && <FixedOn busy={change.isPending} initial={o.fixed_on} close={() => setFixing(false)} fixed={(fixed_on) => save({ status: 'fixed', fixed_on })} />}
     </section>
   );
 }
 
-// Kept is a value that is saved when it is chosen or left.
-function Kept({ label, value, options, max, save }: { label: string; value: string; options: string[]; max: number; save: (v: string) => void }) {
+// Kept is a value that is saved when it is chosen or left; one that clears is taken away by leaving it empty.
+function Kept({ label, value, options, max, clears, save }: { label: string; value: string; options: string[]; max: number; clears?: boolean; save: (v: string) => void }) {
   const [text, setText] = useState(value);
   const [was, setWas] = useState(value);
   if (was !== value) {
@@ -83,12 +83,12 @@ function Kept({ label, value, options, max, save }: { label: string; value: stri
   }
   const done = (v: string) => {
     const s = v.trim();
-    if (s === '') setText(value); // what was set can be changed but not taken away
+    if (s === '' && !clears) setText(value);
     else if (s !== value) save(s);
   };
   return (
     <Form.Item label={label} style={{ marginBottom: 12 }}>
-      <AutoComplete aria-label={label} value={text} onChange={setText} onSelect={(v: string) => done(v)} onBlur={() => done(text)} options={options.map((v) => ({ value: v }))} placeholder="–">
+      <AutoComplete<string> aria-label={label} value={text} allowClear={clears} onChange={(v: string | undefined) => setText(v ?? '')} onSelect={(v: string) => done(v)} onBlur={() => done(text)} options={options.map((v) => ({ value: v }))} placeholder="–">
         <Input maxLength={max} onPressEnter={(e) => e.currentTarget.blur()} />
       </AutoComplete>
     </Form.Item>
@@ -99,7 +99,7 @@ function Kept({ label, value, options, max, save }: { label: string; value: stri
 export function Note({ label, value, placeholder, save, busy, disabled }: { label?: string; value: string; placeholder: string; save: (v: string) => void; busy: boolean; disabled?: boolean }) {
   const { t } = useTranslation('opinions');
   const [text, setText] = useState<string | null>(null);
-  const changed = text !== null && text.trim() !== '' && text.trim() !== value;
+  const changed = text !== null && text.trim() !== value;
   return (
     <Form.Item label={label} style={{ marginBottom: 12 }}>
       <Input.TextArea aria-label={label ?? placeholder} value={text ?? value} onChange={(e) => setText(e.target.value)} placeholder={placeholder} autoSize={{ minRows: 2, maxRows: 8 }} maxLength={1300} disabled={disabled} />

@@ -19,6 +19,7 @@ import { Handling } from './Handling';
 import { type Detail, keeps, useChange } from './keep';
 import { Members } from './Members';
 import './opinions.css';
+import { Parts } from './Parts';
 import { Quotes } from './Quotes';
 import { Course } from './Course';
 
@@ -96,6 +97,7 @@ function Body({ opinion: o, scope }: { opinion: Detail; scope: Filters }) {
         <Handling key={`h${o.opinion_id}`} opinion={o} />
         <Answer key={`a${o.opinion_id}`} opinion={o} />
         <Members key={`m${o.opinion_id}`} opinion={o} />
+        <Parts opinion={o} />
         <Customers opinion={o} scope={scope} />
       </div>
     </div>
@@ -139,9 +141,9 @@ function Facts({ opinion: o }: { opinion: Detail }) {
         {t('first_seen')} {o.first_seen ?? '–'} · {t('last_seen')} {o.last_seen ?? '–'}
       </span>
       {merged > 0 && (
-        <Tooltip title={o.merged.join(' ')}>
-          <Tag>{t('merged_ids', { n: merged })}</Tag>
-        </Tooltip>
+        <a href="#parts">
+          <Tag style={{ cursor: 'pointer' }}>{t('merged_ids', { n: merged })}</Tag>
+        </a>
       )}
     </Flex>
   );

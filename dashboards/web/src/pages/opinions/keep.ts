@@ -52,6 +52,13 @@ export function useMerge() {
   }, changed);
 }
 
+export function useUnmerge(id: string) {
+  return useAct(async (ids: string[]) => {
+    const { data } = await api.POST('/api/v1/opinions/{opinion_id}/unmerge', { params: { path: { opinion_id: id } }, body: { ids } });
+    return data as Row;
+  }, changed);
+}
+
 export function useSplit(id: string) {
   return useAct(async (body: Schemas['OpinionSplit']) => {
     const { data } = await api.POST('/api/v1/opinions/{opinion_id}/split', { params: { path: { opinion_id: id } }, body });
