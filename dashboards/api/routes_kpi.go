@@ -230,6 +230,7 @@ func (a *API) kpi(r *Request) (any, error) {
 	size := teamSizes(all)
 	seen := map[string]bool{}
 	main := mainTeams(all)
+	shops := shopMeansOf(all)
 	for _, x := range rows {
 		l := KPILine{KPIRow: x, Name: names[x.AgentID], TeamSize: len(size[x.Team])}
 		switch {
@@ -239,7 +240,7 @@ func (a *API) kpi(r *Request) (any, error) {
 			l.Like, l.Covered = besideOf(beside, x.AgentID)
 			seen[l.MainTeam] = true
 		case by == warehouse.KPIByAgent:
-			l.Like = alike(all, x)
+			l.Like = shops.alike(&x)
 			seen[x.Team] = true
 		}
 		t.Rows = append(t.Rows, l)
@@ -267,23 +268,37 @@ var means = map[string]func(*warehouse.KPIRow) *float64{
 	"appeal_rate": func(x *warehouse.KPIRow) *float64 { return x.AppealRate }, "appeal_won_rate": func(x *warehouse.KPIRow) *float64 { return x.AppealWonRate },
 }
 
-// alike gives the mean of the figures of the other agents of the same shop, each agent counting once; null where fewer
-// than leastTeam have the figure.
-func alike(all []warehouse.KPIRow, x warehouse.KPIRow) map[string]*float64 {
-	out := map[string]*float64{}
-	for name, value := range means {
-		n, sum := 0, 0.0
-		for i := range all {
-			if o := &all[i]; o.Shop == x.Shop && o.AgentID != x.AgentID {
-				if v := value(o); v != nil {
-					n++
-					sum += *v
+// shopMeans adds up figures by shop, and by shop and agent.
+type shopMeans map[[3]string]meanOf
+
+type meanOf struct {
+	n   int
+	sum float64
+}
+
+func shopMeansOf(all []warehouse.KPIRow) shopMeans {
+	m := shopMeans{}
+	for i := range all {
+		for name, value := range means {
+			if v := value(&all[i]); v != nil {
+				for _, key := range [][3]string{{name, all[i].Shop}, {name, all[i].Shop, "a" + all[i].AgentID}} {
+					m[key] = meanOf{m[key].n + 1, m[key].sum + *v}
 				}
 			}
 		}
+	}
+	return m
+}
+
+// alike gives the mean of the figures of the other agents of the same shop, each agent counting once; null where fewer
+// than leastTeam have the figure.
+func (m shopMeans) alike(x *warehouse.KPIRow) map[string]*float64 {
+	out := map[string]*float64{}
+	for name := range means {
+		all, own := m[[3]string{name, x.Shop}], m[[3]string{name, x.Shop, "a" + x.AgentID}]
 		out[name] = nil
-		if n >= leastTeam {
-			mean := sum / float64(n)
+		if n := all.n - own.n; n >= leastTeam {
+			mean := (all.sum - own.sum) / float64(n)
 			out[name] = &mean
 		}
 	}
