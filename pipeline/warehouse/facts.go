@@ -14,8 +14,8 @@ import (
 	"github.com/google/uuid"
 )
 
-// Pages read session_facts and opinion_facts, and search reads turn_facts: copies of what the views say in an order that
-// suits pages. FINAL over all sessions costs more than a whole page may take. The keepers below bring a copy up to date
+// Pages read session_facts and opinion_facts, search reads turn_facts, and figures of people are worked out from kpi_inputs:
+// copies of what the views say in an order that suits pages. FINAL over all sessions costs more than a whole page may take. The keepers below bring a copy up to date
 // before it is read, so a page says what the views say at the moment of the request. Requests that come while one works
 // share its next round, and a round that finds nothing new is one small query of the parts of the tables.
 
@@ -56,6 +56,7 @@ type factsKind struct {
 var (
 	sessionCopies = &factsKind{[]string{"session_facts", "opinion_facts"}, "count()", []string{"agents", "run_switches", "settings"}, true, (*Warehouse).copyFacts}
 	turnCopies    = &factsKind{[]string{"turn_facts"}, "countIf(position = 1)", []string{"run_switches", "settings"}, false, (*Warehouse).copyTurns}
+	inputCopies   = &factsKind{[]string{"kpi_inputs"}, "count()", []string{"run_switches", "settings"}, false, (*Warehouse).copyInputs}
 )
 
 // factsKeeper brings the copies of one kind up to date. One round works at a time and one may wait for it.
@@ -343,6 +344,17 @@ func (w *Warehouse) copyTurns(ctx context.Context, base, gen uint64, where strin
 		turnFactColumns, base, gen, turnFactColumns, where, turnBlock))
 }
 
+// inputColumns are those of kpi_input_rows, and with base and gen of kpi_inputs.
+const inputColumns = `session_id, started_at, kpi_since, kpi_until, closed, channel, source, shop, business, team, customer_id, agent_ids, score, attributes, mention_aspect,
+	hit_id, hit_agent, hit_severity, round_agent, round_asked_at, round_reply, round_reply_ms, kpi_agent, kpi_excused, kpi_first_ms, kpi_round_passer,
+	kpi_run_agent, kpi_run_quarter, kpi_run_replies, kpi_run_questions, kpi_reply_agent, kpi_reply_at, kpi_message_agent, kpi_message_asked_at, kpi_message_ms, kpi_message_answered,
+	kpi_auto_agent, kpi_auto_asked_at, kpi_auto_ms, kpi_auto_answered, kept_from`
+
+// copyInputs copies what figures of people are worked out from, of the sessions of a condition on session_id.
+func (w *Warehouse) copyInputs(ctx context.Context, base, gen uint64, where string) error {
+	return w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO kpi_inputs (base, gen, %s) SELECT %d, %d, %s FROM kpi_input_rows WHERE %s", inputColumns, base, gen, inputColumns, where))
+}
+
 // rebaseFacts makes a new base. Who still reads the old one finishes first.
 func (w *Warehouse) rebaseFacts(ctx context.Context, k *factsKeeper, now factsState) error {
 	base := max(k.cut.Base+1, uint64(now.at.UnixMilli())<<16|uint64(rand.Uint32()&0xffff))
@@ -440,7 +452,7 @@ func (w *Warehouse) dropFacts(ctx context.Context, kind *factsKind, base uint64)
 
 // ForgetFacts takes away all copies. It is for whoever deletes sessions for good: the next page makes a copy without them.
 func (w *Warehouse) ForgetFacts(ctx context.Context) error {
-	for _, table := range []string{"session_facts", "opinion_facts", "turn_facts", "fact_moves", "fact_bases"} {
+	for _, table := range []string{"session_facts", "opinion_facts", "turn_facts", "kpi_inputs", "fact_moves", "fact_bases"} {
 		if err := w.conn.Exec(ctx, "TRUNCATE TABLE IF EXISTS "+table); err != nil {
 			return fmt.Errorf("cannot take away what pages read: %w", err)
 		}

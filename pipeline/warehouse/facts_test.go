@@ -127,7 +127,8 @@ func TestFactsAreWhatTheViewsSay(t *testing.T) {
 	write(t, w, other("s5", 1, monday, nil))
 	w.facts.close()
 	w.turns.close()
-	w.facts, w.turns = factsKeeper{kind: sessionCopies}, factsKeeper{kind: turnCopies}
+	w.inputs.close()
+	w.facts, w.turns, w.inputs = factsKeeper{kind: sessionCopies}, factsKeeper{kind: turnCopies}, factsKeeper{kind: inputCopies}
 	if cut := read("taken over"); cut.Base != last.Base && w.handle != nil {
 		t.Errorf("%v was to go on from %v", cut, last)
 	}

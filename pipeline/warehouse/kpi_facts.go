@@ -14,7 +14,7 @@ import (
 
 // The cells of kpi_cells belong to one day each, and a day is worked out from the sessions, orders, ratings and reviews
 // around it. So each day that is asked for is kept, until something that may matter for it has been written, and a while
-// longer where it takes more than a second to make (kpiDay.due).
+// longer where it takes long to make (kpiDay.due).
 
 // kpiKeeper knows which cells in kpi_facts count. The token of its channel is held by whoever makes cells or finds out
 // what has changed.
@@ -39,10 +39,10 @@ func (d kpiDay) due(now time.Time) bool {
 }
 
 const (
-	kpiKept   = 5 * 24 * time.Hour // how long cells count; those in the table live longer
-	kpiSmall  = 100_000            // sessions and their versions; with fewer nothing is ever behind
-	kpiQuick  = time.Second        // what takes less neither
-	kpiShare  = 20                 // at most one part in so many of the time goes into making cells of a day
+	kpiKept   = 5 * 24 * time.Hour     // how long cells count; those in the table live longer
+	kpiSmall  = 100_000                // sessions and their versions; with fewer nothing is ever behind
+	kpiQuick  = 300 * time.Millisecond // what takes less neither
+	kpiShare  = 20                     // at most one part in so many of the time goes into making cells of a day
 	kpiLagMax = 10 * time.Minute
 )
 
@@ -52,9 +52,12 @@ var kpiTables = []string{"analyses", "order_rows", "rating_rows", "review_events
 const kpiColumnList = `agent_id, shop, channel, source, business, day, session_id, customer, rounds, answered, mean_ms, firsts, first_ms, units, units_30, units_180, units_300, ordered, is_fresh, is_bought,
 	replies, questions, sessions, rated, satisfied, invited, quality, last, score, severe, hits, appealed, decided, won, order_id, orders, sales, net, pieces, priced, priced_pieces, aspect, team`
 
-// kpiSource makes the cells of a period that are missing and gives what stands in place of the view kpi_cells. cells is
-// the text of that view for the profile.
-func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells string, from, to time.Time) (string, error) {
+// kpiCounted is what kpi_rows reads of the cells: it counts customers and sessions, for which their hashes do.
+var kpiCounted = strings.Replace(strings.Replace(kpiColumnList, "session_id, customer,", "session_key AS session_id, customer_key AS customer,", 1), ", order_id,", ",", 1)
+
+// kpiSource makes the cells of days that are missing and gives what stands in place of the view kpi_cells. cells is the
+// text of that view for the profile; days are in order.
+func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells, columns string, days []string) (string, error) {
 	k := &w.kpi
 	select {
 	case k.token <- struct{}{}:
@@ -76,19 +79,26 @@ func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells stri
 		k.days[profile] = kept
 	}
 	var missing []string
-	for d := from; !d.After(to); d = d.AddDate(0, 0, 1) {
-		if day := d.Format(time.DateOnly); kept[day].due(now.at) {
+	for _, day := range days {
+		if kept[day].due(now.at) {
 			missing = append(missing, day)
 		}
 	}
 	if len(missing) > 0 {
+		cut, err := w.upToDate(ctx, &w.inputs)
+		if err != nil {
+			return "", err
+		}
+		if cells, err = kpiFromInputs(cells, cut.Live()); err != nil {
+			return "", err
+		}
 		made := uint64(now.at.UnixMilli())<<16 | uint64(rand.Uint32()&0xffff)
 		sql := strings.NewReplacer("{from:Date}", "toDate('"+missing[0]+"')", "{to:Date}", "toDate('"+missing[len(missing)-1]+"')").Replace(cells)
 		sql = fmt.Sprintf("INSERT INTO kpi_facts (profile, made, %s) SELECT %s, %d, %s FROM (WITH %s) WHERE day IN ('%s')", kpiColumnList, quote(profile), made, kpiColumnList, sql, strings.Join(missing, "', '"))
 		// What was begun is finished for the next who asks, also where this one has gone.
 		making, cancel := context.WithTimeout(context.WithoutCancel(ctx), factsTimeout)
 		began := time.Now()
-		err := w.conn.Exec(making, sql)
+		err = w.conn.Exec(making, sql)
 		cancel()
 		if err != nil {
 			return "", fmt.Errorf("cannot work out figures of %s to %s: %w", missing[0], missing[len(missing)-1], err)
@@ -102,8 +112,7 @@ func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells stri
 		}
 	}
 	byMade := map[uint64][]string{}
-	for d := from; !d.After(to); d = d.AddDate(0, 0, 1) {
-		day := d.Format(time.DateOnly)
+	for _, day := range days {
 		byMade[kept[day].made] = append(byMade[kept[day].made], day)
 	}
 	parts := []string{"0"} // of a period without days
@@ -111,7 +120,7 @@ func (w *Warehouse) kpiSource(ctx context.Context, profile, timezone, cells stri
 		parts = append(parts, fmt.Sprintf("made = %d AND day IN ('%s')", made, strings.Join(days, "', '")))
 	}
 	slices.Sort(parts)
-	return fmt.Sprintf("(SELECT %s FROM kpi_facts WHERE profile = %s AND day BETWEEN '%s' AND '%s' AND (%s))", kpiColumnList, quote(profile), from.Format(time.DateOnly), to.Format(time.DateOnly), strings.Join(parts, " OR ")), nil
+	return fmt.Sprintf("(SELECT %s FROM kpi_facts WHERE profile = %s AND day IN ('%s') AND (%s))", columns, quote(profile), strings.Join(days, "', '"), strings.Join(parts, " OR ")), nil
 }
 
 // forgetKPIDays marks the days that something written since the last look may change.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -29,6 +30,40 @@ const (
 	kpiLag       = "(SELECT any(lag_days) FROM kpi_profile_rows FINAL WHERE profile = {profile:String})"
 )
 
+// What kpi_cells reads of analyses, in its words.
+const (
+	kpiFromAnalyses = "FROM analyses FINAL"
+	kpiOfActiveRun  = "run_id = if(empty(switches), 0, tupleElement(arrayFirst(s -> started_at BETWEEN s.1 AND s.2, switches), 3))"
+	kpiTouched      = "FROM analyses\n        WHERE "
+	kpiOrdering     = "(max(if(agent_id = '', NULL, ifNull(created_at, paid_at))), "
+	kpiBeforeOrder  = "kpi_since <= ifNull(ordering.1, toDateTime64('1970-01-01', 3, 'UTC')) AND "
+)
+
+// kpiFromInputs is the text of kpi_cells over the rows of kpi_inputs that a condition names. Of sessions before an order that
+// names its agent the latest counts: where each of these agents has a session in the week before the first order, none
+// that had ended before it is read.
+func kpiFromInputs(cells, live string) (string, error) {
+	for _, x := range []struct{ old, new string }{
+		{kpiTouched, "FROM kpi_inputs\n        WHERE " + live + " AND "},
+		{kpiFromAnalyses, "FROM kpi_inputs"},
+		{kpiOfActiveRun, live},
+		{kpiOrdering, "(max(if(agent_id = '', NULL, ifNull(created_at, paid_at))), min(if(agent_id = '', NULL, ifNull(created_at, paid_at))) - INTERVAL 7 DAY, "},
+		{"ordering.3", "ordering.4"},
+		{"ordering.2", "ordering.3"},
+		{kpiBeforeOrder, kpiBeforeOrder + `kpi_until >= (
+				SELECT if(uniqExact(agent) = (SELECT uniqExact(agent_id) FROM paid WHERE agent_id != ''), any(ifNull(ordering.2, toDateTime64('1970-01-01', 3, 'UTC'))), toDateTime64('1970-01-01', 3, 'UTC'))
+				FROM kpi_inputs ARRAY JOIN agent_ids AS agent
+				WHERE kpi_until >= ordering.2 AND kpi_since <= ordering.2 + INTERVAL 7 DAY AND started_at BETWEEN ordering.2 AND ordering.2 + INTERVAL 7 DAY AND agent IN (SELECT agent_id FROM paid WHERE agent_id != '') AND ` + live + `
+			) AND `},
+	} {
+		if !strings.Contains(cells, x.old) {
+			return "", fmt.Errorf("the view kpi_cells does not hold %q", x.old)
+		}
+		cells = strings.ReplaceAll(cells, x.old, x.new)
+	}
+	return cells, nil
+}
+
 // kpiTexts are the SELECTs of the views by name, as the migration has them.
 var kpiTexts = sync.OnceValue(func() map[string]string {
 	out := map[string]string{}
@@ -44,8 +79,9 @@ var kpiTexts = sync.OnceValue(func() map[string]string {
 	return out
 })
 
-// kpiSQL is the text of a view for a profile, "" being generic; its other parameters are parameters of the query.
-func (w *Warehouse) kpiSQL(ctx context.Context, view, profile string, from, to time.Time) (string, error) {
+// kpiSQL is the text of a view for a profile, "" being generic; its other parameters are parameters of the query. Where days
+// are given, those alone of the period are in it.
+func (w *Warehouse) kpiSQL(ctx context.Context, view, profile string, from, to time.Time, only ...time.Time) (string, error) {
 	if profile == "" {
 		profile = KPIProfileNames[0]
 	}
@@ -63,7 +99,21 @@ func (w *Warehouse) kpiSQL(ctx context.Context, view, profile string, from, to t
 		return strings.ReplaceAll(sql, "{{timezone}}", timezone)
 	}
 	day := func(t time.Time) time.Time { return time.Date(t.Year(), t.Month(), t.Day(), 0, 0, 0, 0, time.UTC) }
-	source, err := w.kpiSource(ctx, profile, timezone, fill(cells), day(from), day(to))
+	days := make([]string, 0, len(only))
+	for _, d := range only {
+		days = append(days, d.Format(time.DateOnly))
+	}
+	if len(only) == 0 {
+		for d := day(from); !d.After(day(to)); d = d.AddDate(0, 0, 1) {
+			days = append(days, d.Format(time.DateOnly))
+		}
+	}
+	slices.Sort(days)
+	columns := kpiColumnList
+	if view == "kpi_rows" {
+		columns = kpiCounted
+	}
+	source, err := w.kpiSource(ctx, profile, timezone, fill(cells), columns, days)
 	if err != nil {
 		return "", err
 	}

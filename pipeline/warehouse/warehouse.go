@@ -63,9 +63,10 @@ type Warehouse struct {
 	analyses    sync.Pool // of *inserter[schemas.Analysis]
 	transcripts sync.Pool // of *inserter[assemble.State]
 
-	facts factsKeeper
-	turns factsKeeper
-	kpi   kpiKeeper
+	facts  factsKeeper
+	turns  factsKeeper
+	inputs factsKeeper
+	kpi    kpiKeeper
 }
 
 // Open connects to the ClickHouse of cfg, starting the embedded engine where it is to be used and does not run yet. It
@@ -77,7 +78,7 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 		}
 	}
 	w := &Warehouse{cfg: cfg, log: cfg.Logger, types: map[string][]clickhouse.ColumnNameAndType{}, kpi: kpiKeeper{token: make(chan struct{}, 1)},
-		facts: factsKeeper{kind: sessionCopies}, turns: factsKeeper{kind: turnCopies}}
+		facts: factsKeeper{kind: sessionCopies}, turns: factsKeeper{kind: turnCopies}, inputs: factsKeeper{kind: inputCopies}}
 	if w.log == nil {
 		w.log = slog.Default()
 	}
@@ -161,6 +162,7 @@ func (w *Warehouse) Close() error {
 	var errs []error
 	w.facts.close()
 	w.turns.close()
+	w.inputs.close()
 	if w.conn != nil {
 		errs = append(errs, w.conn.Close())
 	}
