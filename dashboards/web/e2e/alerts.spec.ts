@@ -59,6 +59,40 @@ test('an alert appears while turns are still being sent', async ({ page }) => {
   expect(problems).toEqual([]);
 });
 
+test('many tabs share one stream; when the tab that holds it closes, another goes on from where it was', async ({ page, context }) => {
+  test.skip(!TINGKE_DIR, 'the broker of the demo is not known: set TINGKE_DIR (and TINGKE_BIN, TINGKE_CONFIG) beside TINGKE_WEB');
+  let streams = 0;
+  context.on('request', (r) => {
+    if (r.url().includes('/alerts/stream')) streams++;
+  });
+  await login(page, 'supervisor', '/alerts');
+  const tabs = [page];
+  while (tabs.length < 8) {
+    const tab = await context.newPage();
+    await tab.goto(page.url());
+    tabs.push(tab);
+  }
+  for (const tab of tabs) await expect(tab.getByRole('status').filter({ hasText: '实时' })).toBeVisible();
+  expect(streams).toBe(1);
+  const reaches = async (id: string, some: typeof tabs) => {
+    send([opening(id), turn(id, 1, 'customer', '收到就是破的，怎么处理'), turn(id, 2, 'agent', '投诉随便你')]);
+    for (const tab of some) await expect(tab.getByRole('article', { name: new RegExp(id) }).filter({ hasText: '禁用语' })).toBeVisible();
+  };
+  await reaches(`e2e-tabs-1-${Date.now()}`, tabs);
+  // the first tab holds the stream
+  await page.close();
+  const rest = tabs.slice(1);
+  await reaches(`e2e-tabs-2-${Date.now()}`, rest);
+  expect(streams).toBe(2);
+  // who leaves in one tab is asked for the log-in in the others
+  await rest[0].locator('header .ant-avatar').click();
+  await rest[0].getByRole('menuitem', { name: '退出登录' }).click();
+  for (const tab of rest) await expect(tab.getByLabel('密码')).toBeVisible();
+  const over = streams;
+  await rest[0].waitForTimeout(3000);
+  expect(streams).toBe(over);
+});
+
 test('filters of alerts and a narrow screen', async ({ page }) => {
   await page.setViewportSize({ width: 390, height: 844 });
   await login(page, 'supervisor', '/alerts?open=*&severity=major');

@@ -8,7 +8,7 @@ import { useTranslation } from 'react-i18next';
 import { Link, Navigate, Outlet, useLocation, useNavigation } from 'react-router';
 
 import { ApiError, post, queryClient, useGet } from '../api/client';
-import { is, type Me, MeContext, meQuery } from '../api/me';
+import { is, type Me, MeContext, meQuery, useMe } from '../api/me';
 import { language, setLanguage } from '../i18n';
 import { menu } from '../routes';
 import { listen } from './alerts';
@@ -119,7 +119,8 @@ function Progress() {
 // Bell counts the alerts that nobody has taken, as they come.
 function Bell() {
   const { t } = useTranslation();
-  useEffect(listen, []);
+  const { user } = useMe();
+  useEffect(() => listen(user), [user]);
   useHeralding(useCallback((alert) => `${t(`severity.${alert.severity}`)} · ${alert.title}`, [t]));
   const counts = useGet('/api/v1/alerts/counts', {}, { refetchInterval: 30_000 });
   return (

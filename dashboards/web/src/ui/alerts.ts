@@ -1,11 +1,12 @@
-// Alerts as they happen: one connection of the whole app, which the bell and the page of alerts share.
+// Alerts as they happen, which the bell and the page of alerts share.
 import { useSyncExternalStore } from 'react';
 
 import { queryClient, type Schemas } from '../api/client';
+import { follow, type Said } from './stream';
 
 export type AlertRow = Schemas['AlertRow'];
 
-// Live is what the connection has brought since it began: alerts as they are now, by id.
+// Live is what the stream has brought since the page began: alerts as they are now, by id.
 export interface Live {
   state: 'off' | 'connecting' | 'live';
   alerts: ReadonlyMap<string, AlertRow>;
@@ -13,14 +14,9 @@ export interface Live {
   fresh: readonly string[];
 }
 
-const address = '/api/v1/alerts/stream';
 const remembered = 500;
 
 let live: Live = { state: 'off', alerts: new Map(), fresh: [] };
-let source: EventSource | undefined;
-let lastID = '';
-let retry: ReturnType<typeof setTimeout> | undefined;
-let failures = 0;
 let counting: ReturnType<typeof setTimeout> | undefined;
 const readers = new Set<() => void>();
 const heralds = new Set<(alert: AlertRow) => void>();
@@ -57,52 +53,19 @@ export function put(alert: AlertRow) {
   if (!known && isOpen(alert)) for (const herald of heralds) herald(alert);
 }
 
-function connect() {
-  clearTimeout(retry);
-  tell({ state: 'connecting' });
-  const s = new EventSource(lastID ? `${address}?last_event_id=${encodeURIComponent(lastID)}` : address);
-  source = s;
-  s.onopen = () => {
-    failures = 0;
-    tell({ state: 'live' });
-  };
-  s.addEventListener('alert', (e) => {
-    lastID = e.lastEventId || lastID;
-    put(JSON.parse(e.data as string) as AlertRow);
-  });
-  s.addEventListener('reload', () => {
-    void queryClient.invalidateQueries({ queryKey: ['/api/v1/alerts'] });
-    recount();
-  });
-  // The server ends a stream after a while, so that whoever listens is asked anew who it is.
-  s.addEventListener('bye', () => {
-    s.close();
-    again(1000);
-  });
-  s.onerror = () => {
-    // Where the connection broke the browser comes again by itself; a refusal ends the source.
-    if (s.readyState === EventSource.CLOSED) again(Math.min(60_000, 2000 * 2 ** failures++));
-    else tell({ state: 'connecting' });
-  };
+function take(said: Said) {
+  if (said.kind === 'state') return tell({ state: said.state });
+  if (said.name === 'alert') return put(JSON.parse(said.data) as AlertRow);
+  void queryClient.invalidateQueries({ queryKey: ['/api/v1/alerts'] });
+  recount();
 }
 
-function again(after: number) {
-  if (!source) return;
-  tell({ state: 'connecting' });
-  clearTimeout(retry);
-  retry = setTimeout(connect, after);
-}
-
-let users = 0;
-
-// listen holds the connection until what it returns is called; several may hold it at once.
-export function listen(): () => void {
-  if (users++ === 0) connect();
+// listen takes in the alerts of a user until what it returns is called. A stream that is refused may mean that the log-in is
+// over, which the counts then say.
+export function listen(user: string): () => void {
+  const leave = follow(user, take, recount);
   return () => {
-    if (--users > 0) return;
-    clearTimeout(retry);
-    source?.close();
-    source = undefined;
+    leave();
     tell({ state: 'off', alerts: new Map(), fresh: [] });
   };
 }
