@@ -137,6 +137,7 @@ type DeadLetterSum struct {
 // LostRange are offsets that were never read.
 type LostRange struct {
 	Topic        string    `ch:"topic" json:"topic"`
+	TopicID      string    `ch:"topic_id" json:"topic_id" doc:"hex; a topic that is deleted and made again has another. Empty where Kafka tells none"`
 	Partition    int32     `ch:"partition" json:"partition"`
 	From         int64     `ch:"offset_from" json:"offset_from"`
 	To           int64     `ch:"offset_to" json:"offset_to"`
@@ -312,7 +313,7 @@ func (a *API) health(r *Request) (any, error) {
 	q := a.reads(r.Context())
 	q.one(&totals, "SELECT count() AS n, countIf(state = 'open') AS open_sessions, max(ifNull(ended_at, started_at)) AS latest FROM "+x.sessions("1"))
 	q.all(&h.DeadLetters, "SELECT topic, error, count() AS n, max(at) AS last_at FROM dead_letters WHERE at > now() - INTERVAL 7 DAY GROUP BY topic, error ORDER BY n DESC, topic, error LIMIT 50")
-	q.all(&h.Lost, "SELECT topic, `partition`, offset_from, offset_to, at, acknowledged, acknowledged_by FROM lost_ranges ORDER BY at DESC, topic, `partition`, offset_from LIMIT 50")
+	q.all(&h.Lost, "SELECT topic, topic_id, `partition`, offset_from, offset_to, at, acknowledged, acknowledged_by FROM lost_ranges ORDER BY at DESC, topic, `partition`, offset_from, topic_id LIMIT 50")
 	if err := q.wait(); err != nil {
 		return nil, err
 	}

@@ -35,3 +35,17 @@ test('health names dead letters; a product manager sees the views alone', async 
   await expect(page.getByRole('tab', { name: '视图' })).toBeVisible();
   await expect(page.getByRole('tab', { name: 'SQL' })).toBeHidden();
 });
+
+test('a topic that was made again has its lost ranges beside those of the old one', async ({ page }) => {
+  const range = { topic: 'tingke.transcripts', partition: 0, from: 5, to: 9, at: '2026-03-02T10:00:00Z', by: '' };
+  const ranges = [{ ...range, topic_id: 'aa01bb02cc03', acknowledged: true }, { ...range, topic_id: 'dd04ee05ff06', acknowledged: false }, { ...range, from: 20, to: 20, topic_id: '', acknowledged: true }];
+  await page.route('**/api/v1/data/health', async (route) => {
+    const answer = await route.fetch();
+    await route.fulfill({ response: answer, json: { ...((await answer.json()) as object), lost_ranges: ranges } });
+  });
+  await login(page, 'admin', '/data?tab=health');
+  const card = page.locator('.ant-card', { hasText: '丢失的消息范围' }).last();
+  await expect(card.getByRole('columnheader', { name: '主题编号' })).toBeVisible();
+  await expect(card.locator('tr.ant-table-row td:nth-child(2)')).toHaveText(['aa01bb02', 'dd04ee05', '–']);
+  await expect(page.getByText('有 1 段消息在读取之前就被删除')).toBeVisible();
+});

@@ -2,7 +2,7 @@ import { Alert, Card, Col, Descriptions, Flex, Row, Statistic, Table, Tag, Toolt
 import { useTranslation } from 'react-i18next';
 
 import { type Schemas, useGet } from '../../api/client';
-import { count, time } from '../../ui/format';
+import { count, dash, time } from '../../ui/format';
 import { Loaded, Nothing } from '../../ui/states';
 
 // Health says how the pipeline stands, for whoever asks whether figures are complete.
@@ -113,11 +113,12 @@ function Lost({ ranges }: { ranges: Schemas['LostRange'][] }) {
     <Card size="small" title={t('lost')}>
       <Table
         size="small"
-        rowKey={(l) => `${l.topic}/${l.partition}/${l.offset_from}`}
+        rowKey={(l) => `${l.topic}/${l.topic_id}/${l.partition}/${l.offset_from}`}
         pagination={false}
         dataSource={ranges}
         columns={[
           { title: t('topic'), dataIndex: 'topic' },
+          { title: <span title={t('topic_id_about')}>{t('topic_id')}</span>, dataIndex: 'topic_id', render: (id: string) => (id === '' ? dash : <code title={id}>{id.slice(0, 8)}</code>) },
           { title: t('partition'), dataIndex: 'partition', align: 'right' },
           { title: t('offsets'), render: (_, l) => `${l.offset_from} … ${l.offset_to}` },
           { title: t('at'), dataIndex: 'at', render: (at: string) => time(at) },
