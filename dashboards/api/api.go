@@ -29,6 +29,7 @@ import (
 	"github.com/tingke/tingke/pipeline/analyse"
 	"github.com/tingke/tingke/pipeline/assemble"
 	"github.com/tingke/tingke/pipeline/current"
+	"github.com/tingke/tingke/pipeline/memo"
 	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/upload"
@@ -81,7 +82,7 @@ type Options struct {
 type API struct {
 	Options
 	jobs    *jobs
-	memo    *memo
+	memo    *memo.Memo
 	watched watched
 	routes  []Route
 	mux     *http.ServeMux
@@ -106,7 +107,7 @@ func build(o Options) (*API, error) {
 	if o.Log == nil {
 		o.Log = slog.Default()
 	}
-	a := &API{Options: o, jobs: newJobs(), memo: new(memo), mux: http.NewServeMux()}
+	a := &API{Options: o, jobs: newJobs(), memo: new(memo.Memo), mux: http.NewServeMux()}
 	a.routes = a.allRoutes()
 	for i := range a.routes {
 		if err := a.routes[i].prepare(); err != nil {

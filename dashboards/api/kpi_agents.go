@@ -2,8 +2,8 @@ package api
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
-	"strconv"
 	"time"
 
 	"github.com/tingke/tingke/dashboards/access"
@@ -94,26 +94,48 @@ func (a *API) brokenRules(r *Request) (any, error) {
 	if r.Who.Role == access.Agent {
 		agents = []string{r.Who.AgentID}
 	}
-	on, p := r.Filter.With("agent").With("from", from.Format(time.DateOnly)).With("to", to.Format(time.DateOnly)).Closed().On("hits")
-	where := filter.Breach + " AND " + on
+	on, p := r.Filter.With("agent").With("from", from.Format(time.DateOnly)).With("to", to.Format(time.DateOnly)).Closed().Facts()
+	where := filter.Breach
 	if len(agents) > 0 {
 		for i, v := range agents {
 			if v == filter.None {
 				agents[i] = ""
 			}
 		}
+		on += " AND hasAny(hit_agent, {agents:Array(String)})"
 		where += " AND agent_id IN {agents:Array(String)}"
 		p = params(p, []any{named("agents", agents)})
 	}
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	page := &Page[BrokenRule]{}
 	var examples []BrokenHit
+	var latest []struct {
+		Rule string   `ch:"rule_id"`
+		IDs  []string `ch:"ids"`
+		Hits []string `ch:"hit_ids"`
+	}
 	q := a.reads(r.Context())
-	q.all(&page.Items, "SELECT rule_id, argMax(severity, "+rank+") AS worst, count() AS hits, uniqExact(session_id) AS hit_sessions, countIf(decision IN ('dismiss', 'overturn')) AS dismissed FROM hits WHERE "+
-		where+" GROUP BY rule_id ORDER BY hits DESC, rule_id LIMIT 200", p...)
-	q.all(&examples, "SELECT rule_id, session_id, hit_id, assumeNotNull(day) AS hit_day, agent_id, evidence_seqs, reason, decision FROM hits WHERE "+where+
-		" ORDER BY rule_id, day DESC, session_id, hit_id LIMIT "+strconv.Itoa(latestHits)+" BY rule_id", p...)
+	q.all(&page.Items, "SELECT toString(rule_id) AS rule_id, toString(argMax(severity, "+rank+")) AS worst, count() AS hits, uniqExact(session_id) AS hit_sessions, countIf(decision IN ('dismiss', 'overturn')) AS dismissed FROM "+
+		x.hits(on)+" WHERE "+where+" GROUP BY rule_id ORDER BY hits DESC, rule_id LIMIT 200", p...)
+	// The copy knows which hits these are, the view why they are.
+	q.all(&latest, fmt.Sprintf("SELECT toString(rule_id) AS rule_id, arrayMap(x -> x.2, best) AS ids, arrayMap(x -> x.3, best) AS hit_ids FROM (SELECT rule_id, groupArraySorted(%d)((-toInt32(assumeNotNull(day)), session_id, hit_id)) AS best FROM ", latestHits)+
+		x.hits(on)+" WHERE "+where+" GROUP BY rule_id)", p...)
 	if err := q.wait(); err != nil {
 		return nil, err
+	}
+	var ids, hits []string
+	for _, l := range latest {
+		ids, hits = append(ids, l.IDs...), append(hits, l.Hits...)
+	}
+	if len(hits) > 0 {
+		err := a.Warehouse.Conn().Select(r.Context(), &examples, "SELECT rule_id, session_id, hit_id, assumeNotNull(day) AS hit_day, agent_id, evidence_seqs, reason, decision FROM hits WHERE session_id IN {ids:Array(String)} AND (session_id, hit_id) IN arrayZip({ids:Array(String)}, {hits:Array(String)})"+
+			" ORDER BY rule_id, day DESC, session_id, hit_id", named("ids", ids), named("hits", hits))
+		if err != nil {
+			return nil, err
+		}
 	}
 	for i := range page.Items {
 		for _, x := range examples {

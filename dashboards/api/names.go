@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"github.com/tingke/tingke/pipeline/memo"
 )
 
 // Names and titles stand on every page and change seldom, so they are read whole and shared between requests.
@@ -19,7 +21,7 @@ func (a *API) settled(what string, x facts, more ...any) string {
 // agentNames gives the name of each agent in the latest session that has one, at most settle old. It is shared and must not
 // be changed.
 func (a *API) agentNames(ctx context.Context, x facts) (map[string]string, error) {
-	return remember(ctx, a.memo, a.settled("names", x), func(ctx context.Context) (map[string]string, error) {
+	return memo.Remember(ctx, a.memo, a.settled("names", x), nil, func(ctx context.Context) (map[string]string, error) {
 		var list []AgentName
 		err := a.Warehouse.Conn().Select(ctx, &list, `SELECT toString(if(agent_id != '', agent_id, agent_ids[1])) AS agent, argMax(toString(agent_name), (ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
 			FROM `+x.sessions("agent_name != ''")+" GROUP BY agent LIMIT 10000")
@@ -35,7 +37,7 @@ func (a *API) agentNames(ctx context.Context, x facts) (map[string]string, error
 type opinionTitles struct{ titles, merged map[string]string }
 
 func (a *API) opinionTitles(ctx context.Context, x facts) (*opinionTitles, error) {
-	return remember(ctx, a.memo, "titles"+x.cut.Opinions, func(ctx context.Context) (*opinionTitles, error) {
+	return memo.Remember(ctx, a.memo, "titles"+x.cut.Opinions, nil, func(ctx context.Context) (*opinionTitles, error) {
 		var list []OpinionRef
 		var gone []struct {
 			ID     string `ch:"opinion_id"`

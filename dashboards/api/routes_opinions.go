@@ -12,6 +12,7 @@ import (
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
 
 	"github.com/tingke/tingke/dashboards/filter"
+	"github.com/tingke/tingke/pipeline/memo"
 	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/schemas"
 )
@@ -210,7 +211,7 @@ func (a *API) opinionFigures(ctx context.Context, x facts, f filter.Filter, id s
 	if err := a.Warehouse.Conn().QueryRow(ctx, "SELECT groupBitXor(cityHash64(opinion_id, target_id)) FROM opinion_redirects").Scan(&merged); err != nil {
 		return nil, err
 	}
-	return remember(ctx, a.memo, fmt.Sprint(merged, sql, p), load)
+	return memo.Remember(ctx, a.memo, fmt.Sprint(merged, sql, p), nil, load)
 }
 
 // distinctSessions counts the sessions of an opinion: rows of opinion_facts are one a session as long as nothing was merged.

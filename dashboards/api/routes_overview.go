@@ -163,7 +163,7 @@ func (a *API) overview(r *Request) (any, error) {
 		return nil, err
 	}
 	if ok {
-		kpi.From, kpi.To = days[len(days)-1], day
+		kpi.From, kpi.To, kpi.Days = days[len(days)-1], day, days
 		q.run(func(ctx context.Context) error {
 			rows, err := a.Warehouse.KPI(ctx, kpi)
 			for i, d := range days {

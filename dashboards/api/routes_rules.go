@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/tingke/tingke/dashboards/access"
+	"github.com/tingke/tingke/pipeline/memo"
 	"github.com/tingke/tingke/pipeline/rulestore"
 	"github.com/tingke/tingke/pipeline/warehouse"
 	"github.com/tingke/tingke/rules"
@@ -151,7 +152,7 @@ func (a *API) rules(r *Request) (any, error) {
 		return nil, err
 	}
 	where, p := r.Filter.Closed().Facts()
-	counted, err := remember(r.Context(), a.memo, fmt.Sprint("rules", x.sessions(where), p), func(ctx context.Context) (*ruleCounts, error) {
+	counted, err := memo.Remember(r.Context(), a.memo, fmt.Sprint("rules", x.sessions(where), p), nil, func(ctx context.Context) (*ruleCounts, error) {
 		c := new(ruleCounts)
 		q := a.reads(ctx)
 		q.all(&c.hits, `SELECT toString(rule_id) AS rule_id, count() AS n, uniqExact(session_id) AS s, countIf(state IN ('confirmed', 'upheld') AND NOT conflict) AS yes,

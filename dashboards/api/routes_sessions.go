@@ -12,6 +12,7 @@ import (
 
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/dashboards/filter"
+	"github.com/tingke/tingke/pipeline/memo"
 )
 
 // SessionRow is a session in a list.
@@ -416,7 +417,7 @@ func (a *API) offeredValues(ctx context.Context, x facts, scope access.Scope, ag
 		own = "agent = {own:String}"
 		sp = append(slices.Clone(sp), named("own", agent))
 	}
-	out, err := remember(ctx, a.memo, a.settled("offered", x, where, p, seen, sp), func(ctx context.Context) (*Offered, error) {
+	out, err := memo.Remember(ctx, a.memo, a.settled("offered", x, where, p, seen, sp), nil, func(ctx context.Context) (*Offered, error) {
 		var o struct {
 			Shops    []string `ch:"shops"`
 			Teams    []string `ch:"teams"`

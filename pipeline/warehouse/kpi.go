@@ -10,6 +10,8 @@ import (
 
 	"github.com/ClickHouse/clickhouse-go/v2"
 	"github.com/shopspring/decimal"
+
+	"github.com/tingke/tingke/pipeline/memo"
 )
 
 // KPIBy says what a row of figures speaks of.
@@ -34,6 +36,8 @@ type KPIQuery struct {
 	Profile string // "" = generic
 	// From and To are days, both inside: of each time only the date counts, as it is written in its own zone.
 	From, To time.Time
+	// Days, where there are any, are those of the period that count.
+	Days []time.Time
 	// AsOf is the day for which IsFinal is told, usually today.
 	AsOf time.Time
 	// Pool gives one row for the whole period rather than one a day. Customers are then distinct over the period, so
@@ -125,13 +129,14 @@ func (q *KPIQuery) params() ([]any, error) {
 }
 
 // KPI gives the figures, ordered by agent, team, shop, channel, source and day. A row is there where there is any fact.
-// A profile that is not known is an error that IsUnknownProfile recognises.
+// The rows are shared with others who ask the same and must not be changed. A profile that is not known is an error that
+// IsUnknownProfile recognises.
 func (w *Warehouse) KPI(ctx context.Context, q KPIQuery) ([]KPIRow, error) {
 	params, err := q.params()
 	if err != nil {
 		return nil, err
 	}
-	sql, err := w.kpiSQL(ctx, "kpi_rows", q.Profile, q.From, q.To)
+	sql, err := w.kpiSQL(ctx, "kpi_rows", q.Profile, q.From, q.To, q.Days...)
 	if err != nil {
 		return nil, err
 	}
@@ -143,12 +148,18 @@ func (w *Warehouse) KPI(ctx context.Context, q KPIQuery) ([]KPIRow, error) {
 			sql = strings.Replace(sql, dimension, "''", 1)
 		}
 	}
-	var out []KPIRow
-	if err := w.conn.Select(ctx, &out, "SELECT * FROM ("+sql+") ORDER BY agent_id, team, shop, channel, source, day", params...); err != nil {
-		return nil, fmt.Errorf("cannot read the figures by %s: %w", q.By, err)
-	}
-	return out, nil
+	// The statement names the making of each day that it reads, so what it gives holds until one is made anew.
+	return memo.Remember(ctx, &w.kpi.memo, fmt.Sprint(sql, params), func(rows []KPIRow) bool { return len(rows) <= kpiRemembered }, func(ctx context.Context) ([]KPIRow, error) {
+		var out []KPIRow
+		if err := w.conn.Select(ctx, &out, "SELECT * FROM ("+sql+") ORDER BY agent_id, team, shop, channel, source, day", params...); err != nil {
+			return nil, fmt.Errorf("cannot read the figures by %s: %w", q.By, err)
+		}
+		return out, nil
+	})
 }
+
+// kpiRemembered is the greatest number of rows of figures that is remembered as one result, about half a KiB each.
+const kpiRemembered = 8000
 
 // KPISessions gives what a figure is made of: a click on the figure of a row asks with the same query, narrowed to the
 // row (its agent, team, shop or channel, and its day as From and To). Those that count in the denominator but not in the
@@ -162,7 +173,7 @@ func (w *Warehouse) KPISessions(ctx context.Context, q KPIQuery, figure string, 
 	if !slices.Contains(KPIFigures, figure) {
 		return nil, fmt.Errorf("no figure %q: take one of %s", figure, strings.Join(KPIFigures, ", "))
 	}
-	sql, err := w.kpiSQL(ctx, "kpi_sessions", q.Profile, q.From, q.To)
+	sql, err := w.kpiSQL(ctx, "kpi_sessions", q.Profile, q.From, q.To, q.Days...)
 	if err != nil {
 		return nil, err
 	}

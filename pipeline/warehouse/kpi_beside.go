@@ -43,7 +43,7 @@ func (w *Warehouse) KPIBesides(ctx context.Context, q KPIQuery) ([]KPIBeside, er
 	if err != nil {
 		return nil, err
 	}
-	sql, err := w.kpiSQL(ctx, "kpi_strata", q.Profile, q.From, q.To)
+	sql, err := w.kpiSQL(ctx, "kpi_strata", q.Profile, q.From, q.To, q.Days...)
 	if err != nil {
 		return nil, err
 	}

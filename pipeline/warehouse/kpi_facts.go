@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
+
+	"github.com/tingke/tingke/pipeline/memo"
 )
 
 // The cells of kpi_cells belong to one day each, and a day is worked out from the sessions, orders, ratings and reviews
@@ -22,6 +24,7 @@ type kpiKeeper struct {
 	token chan struct{} // of one
 	state factsState
 	days  map[string]map[string]kpiDay // by profile and day
+	memo  memo.Memo                    // figures of cells that count
 }
 
 type kpiDay struct {
