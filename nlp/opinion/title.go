@@ -1,6 +1,7 @@
 package opinion
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"unicode"
@@ -29,6 +30,7 @@ type word struct {
 	role  wordRole
 	share float64
 	keep  bool
+	says  bool // what it is about: a content word that is more than how much (150斤) or a named day (双十一)
 }
 
 type wordRole uint8
@@ -52,7 +54,7 @@ var roles = func() map[string]wordRole {
 	add(filler, `请问 问 问下 一下 想问 你好 您好 亲 亲亲 亲爱的 谢谢 麻烦 麻烦您 麻烦你 我 你 您 他 她 它 我们 你们 咱们 他们 人家 自己 我家 你家 你们家 这 那 这个 那个 这款 那款 这种 这样 那样 这么 那么
 		啊 呀 呢 吗 嘛 吧 哦 噢 喔 哈 呵 嗯 哎 唉 诶 额 呃 哟 啦 咯 喽 么 了 着 过 地 就 都 也 还 又 再 才 却 已经 现在 刚 刚才 刚刚 一直 总是 然后 但是 可是 不过 因为 所以 如果 就是 其实 反正 到底 究竟 真的 真是 实在
 		姐 哥 妹 小姐姐 老铁 老板 店家 商家 卖家 小二 掌柜 帮我 给我 想 要 想要 需要 希望 觉得 感觉 知道 看看 请 告诉 什么的 之类 等等 一个 个 几 些 一点 有点 有些 是 在 把 被 对 呗 嗎
-		块 块钱 元 天 今天 昨天 明天 前天 多`)
+		块 块钱 元 天 今天 昨天 明天 前天 多 大概 大约 差不多 左右`)
 	add(question, `为什么 为何 为啥 怎么 怎样 怎么样 如何 咋 怎么办 什么时候 啥时候 几时 何时 多久 多长时间 几天 多少 多少钱 几 什么 啥 哪 哪个 哪里 哪儿 哪些 哪种 谁 能不能 可不可以 能否 可否 是否 是不是 有没有 会不会 能 可以 可 凭什么 怎么回事 要不要 多大 多重 多长`)
 	add(negation, `不 没 没有 无 未 别 无法 不能 不会 不是 不让 不给 没法 不可以 不了 不到 不上 不起`)
 	add(degree, `太 很 非常 特别 好 超 超级 挺 比较 最 更 越来越 这么 那么 十分 有点`)
@@ -75,12 +77,21 @@ func (m *Model) Title(o *Opinion) string {
 	if len(members) > titleMembers {
 		members = members[:titleMembers]
 	}
-	return m.compose(o, members, m.Medoid(members))
+	ranked := m.ranked(members)
+	for _, t := range ranked {
+		if words := m.words(members, t); slices.ContainsFunc(words, func(w word) bool { return w.says }) {
+			return m.compose(o, members, t, words)
+		}
+	}
+	return m.compose(o, members, ranked[0], m.words(members, ranked[0]))
 }
 
 // Medoid gives the member with the greatest mean similarity with all; short ones win among nearly equal ones, then
 // the smaller text.
-func (m *Model) Medoid(members []string) string {
+func (m *Model) Medoid(members []string) string { return m.ranked(members)[0] }
+
+// ranked gives the members, the medoid first, then in the order in which they would be it.
+func (m *Model) ranked(members []string) []string {
 	dim := m.space.Dim()
 	mean := make([]float32, dim)
 	v := make([]float32, 0, dim*len(members))
@@ -93,18 +104,24 @@ func (m *Model) Medoid(members []string) string {
 		}
 	}
 	scale(mean, 1/float32(len(members)))
-	best, at := float32(-9), 0
-	for i, t := range members {
-		s := dot(mean, v[i*dim:(i+1)*dim]) - .004*float32(utf8.RuneCountInString(t))
-		if s > best {
-			best, at = s, i
-		}
+	type near struct {
+		text string
+		s    float32
 	}
-	return members[at]
+	list := make([]near, len(members))
+	for i, t := range members {
+		list[i] = near{t, dot(mean, v[i*dim:(i+1)*dim]) - .004*float32(utf8.RuneCountInString(t))}
+	}
+	slices.SortStableFunc(list, func(a, b near) int { return cmp.Compare(b.s, a.s) })
+	out := make([]string, len(list))
+	for i, x := range list {
+		out[i] = x.text
+	}
+	return out
 }
 
-func (m *Model) compose(o *Opinion, members []string, medoid string) string {
-	words := m.words(o, members, medoid)
+// compose makes the title from the words of the medoid.
+func (m *Model) compose(o *Opinion, members []string, medoid string, words []word) string {
 	asked := commonKind(members)
 	lead := ""
 	for i := range words {
@@ -117,6 +134,8 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 			w.keep = kindOf(fold(w.text)) == asked && w.text != "什么" || w.share >= titleShare
 		}
 	}
+	// Half of the members may share a quantity or a named day and nothing that says what it is about.
+	bare := slices.ContainsFunc(words, func(w word) bool { return w.keep && w.role == content }) && !slices.ContainsFunc(words, func(w word) bool { return w.keep && w.says })
 	if !slices.ContainsFunc(words, func(w word) bool { return w.keep && w.role == content }) {
 		// Nothing is shared by half of the members: what the medoid says has to do.
 		for i := range words {
@@ -133,7 +152,9 @@ func (m *Model) compose(o *Opinion, members []string, medoid string) string {
 	}
 	attach(words)
 	body := join(words)
-	if lead == "" && asked == kindPlain && asksWhether(words) && !hasQuestion(words) {
+	if bare && lead == "" {
+		body = tidied(words)
+	} else if lead == "" && asked == kindPlain && asksWhether(words) && !hasQuestion(words) {
 		body += "吗"
 	}
 	if lead != "" {
@@ -346,7 +367,7 @@ func join(words []word) string {
 func digit(c byte) bool { return c >= '0' && c <= '9' }
 
 // words cuts the medoid and says what each word is and how many members share it.
-func (m *Model) words(o *Opinion, members []string, medoid string) []word {
+func (m *Model) words(members []string, medoid string) []word {
 	folded := make([]string, len(members))
 	for i, t := range members {
 		folded[i] = fold(t)
@@ -371,6 +392,11 @@ func (m *Model) words(o *Opinion, members []string, medoid string) []word {
 			}
 		}
 		w.share = float64(n) / float64(len(members))
+		before := ""
+		if len(out) > 0 {
+			before = out[len(out)-1].text
+		}
+		w.says = w.role == content && !measures(before, text)
 		out = append(out, w)
 	}
 	return out

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"flag"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -72,4 +73,22 @@ func TestTitles(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// A title says what it is about: a quantity or a named day alone does only where the members say no more.
+func TestTitleSaysWhat(t *testing.T) {
+	f := func(want string, members ...string) {
+		t.Helper()
+		slices.Sort(members)
+		if got := model().Title(&Opinion{Members: members, Side: "negative"}); got != want {
+			t.Errorf("%q is titled %q, want %q", members, got, want)
+		}
+	}
+	f("标4斤给3斤缺斤少两", "5斤大概多少个", "体重110斤穿什么码", "我150斤", "标4斤给3斤缺斤少两啊")
+	f("等双十一一起拍", "先涨价再打折双十一套路是吧", "双十一呢", "等双十一一起拍")
+	f("走路二十分钟", "走路二十分钟", "都十分钟了")
+	f("618降价吗", "618呢", "618还降价吗", "618会降价吗")
+	f("国庆发货吗", "国庆呢", "国庆发货吗")
+	f("150斤", "150斤", "我150斤")
+	f("双十一", "双十一", "双十一呢")
 }
