@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/bits"
 	"net/http"
 	"slices"
 	"strconv"
@@ -254,11 +255,11 @@ type Counts struct {
 	By        map[string][]Count `json:"by" doc:"by the name of a filter: its values with the number of sessions, most first, at most 50"`
 }
 
-// countedBy are the filters that a list of sessions is counted by, with their values as an array of a row.
-var countedBy = map[string]string{
-	"severity": "[toString(severity)]", "assignee": "[toString(assignee)]", "shop": "[toString(shop)]", "team": "[toString(team)]", "channel": "[toString(channel)]", "business": "[toString(business)]",
-	"agent": "agent_ids", "rule": broken(""),
-}
+// countedBy are the filters that a list of sessions is counted by: columns of a row, and arrays of it.
+var (
+	countedBy     = []string{"severity", "assignee", "shop", "team", "channel", "business"}
+	countedArrays = map[string]string{"agent": "agent_ids", "rule": broken("")}
+)
 
 func (a *API) sessionCounts(r *Request) (any, error) {
 	f, err := a.said(r)
@@ -271,16 +272,21 @@ func (a *API) sessionCounts(r *Request) (any, error) {
 		return nil, err
 	}
 	c := &Counts{By: map[string][]Count{}}
-	var totals struct {
-		Sessions  uint64 `ch:"sessions"`
+	var counted []struct {
+		Set       uint64 `ch:"missing"`
+		Value     string `ch:"value"`
+		Sessions  uint64 `ch:"n"`
 		Flagged   uint64 `ch:"flagged_sessions"`
 		Open      uint64 `ch:"open_sessions"`
 		Undecided uint64 `ch:"undecided"`
 	}
 	q := a.reads(r.Context())
-	q.one(&totals, "SELECT count() AS sessions, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions, countIf(notEmpty("+broken("severity != 'info' AND decision = ''")+")) AS undecided FROM "+x.sessions(where), params(p)...)
+	// All columns in one pass: of the columns that a row is not grouped by the bit in missing is set and the value empty.
+	columns := strings.Join(countedBy, ", ")
+	q.all(&counted, "SELECT toUInt64(grouping("+columns+")) AS missing, concat("+columns+") AS value, count() AS n, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions, countIf(notEmpty("+
+		broken("severity != 'info' AND decision = ''")+")) AS undecided FROM "+x.sessions(where)+" GROUP BY GROUPING SETS ((), ("+strings.Join(countedBy, "), (")+")) ORDER BY n DESC, value LIMIT 50 BY missing", params(p)...)
 	by := map[string]*[]Count{}
-	for name, values := range countedBy {
+	for name, values := range countedArrays {
 		list := new([]Count)
 		by[name] = list
 		q.all(list, fmt.Sprintf("SELECT toString(arrayJoin(%s)) AS value, count() AS sessions FROM %s GROUP BY value ORDER BY sessions DESC, value LIMIT 50", values, x.sessions(where)), params(p)...)
@@ -288,9 +294,20 @@ func (a *API) sessionCounts(r *Request) (any, error) {
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	c.Sessions, c.Flagged, c.Open, c.Undecided = totals.Sessions, totals.Flagged, totals.Open, totals.Undecided
 	for name, list := range by {
 		c.By[name] = *list
+	}
+	for _, name := range countedBy {
+		c.By[name] = nil
+	}
+	whole := uint64(1)<<len(countedBy) - 1
+	for _, x := range counted {
+		if x.Set == whole {
+			c.Sessions, c.Flagged, c.Open, c.Undecided = x.Sessions, x.Flagged, x.Open, x.Undecided
+			continue
+		}
+		name := countedBy[len(countedBy)-1-bits.TrailingZeros64(whole&^x.Set)]
+		c.By[name] = append(c.By[name], Count{x.Value, x.Sessions})
 	}
 	return c, nil
 }
