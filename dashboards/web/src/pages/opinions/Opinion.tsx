@@ -33,7 +33,9 @@ export default function Opinion() {
   const { message } = App.useApp();
   const opinion = useGet('/api/v1/opinions/{opinion_id}', { path: { opinion_id: id }, query: filters }, { placeholderData: (old) => (old?.opinion_id === id ? old : undefined) });
   const found = opinion.data;
-  const moved = found !== undefined && found.opinion_id !== id;
+  // What was read before a merge was undone still says that it has gone elsewhere: only a fresh answer leads there.
+  const other = found !== undefined && found.opinion_id !== id;
+  const moved = other && !opinion.isFetching;
   useEffect(() => {
     if (!moved || !found) return;
     void message.info(t('moved', { title: found.title }));
@@ -52,13 +54,13 @@ export default function Opinion() {
               <ArrowLeftOutlined />
             </Link>
           </Tooltip>
-          {found && !moved ? <Title opinion={found} /> : t('title')}
+          {found && !other ? <Title opinion={found} /> : t('title')}
         </Flex>
       }
-      note={found && !moved && <Facts opinion={found} />}
+      note={found && !other && <Facts opinion={found} />}
     >
       <FilterBar filters={filters} set={set} reset={reset} fields={['period', 'shop', 'team', 'channel']} more={['business']} />
-      <Loaded query={{ ...opinion, data: moved ? undefined : opinion.data }} rows={12}>
+      <Loaded query={{ ...opinion, data: other ? undefined : opinion.data }} rows={12}>
         {(o) => <Body opinion={o} scope={filters} />}
       </Loaded>
     </Page>
