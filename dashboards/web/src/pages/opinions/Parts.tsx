@@ -48,8 +48,8 @@ export function Parts({ opinion: o }: { opinion: Detail }) {
               (p.undo ? (
                 <Popconfirm
                   placement="topRight"
-                  title={t('undo_ask', { title: p.title })}
-                  description={<div style={{ maxWidth: 280 }}>{p.with.length > 0 ? t('undo_about_with', { n: p.with.length }) : t('undo_about')}</div>}
+                  title={<div style={{ maxWidth: 240 }}>{t('undo_ask', { title: p.title })}</div>}
+                  description={<div style={{ maxWidth: 240 }}>{p.with.length > 0 ? t('undo_about_with', { n: p.with.length }) : t('undo_about')}</div>}
                   okText={t('undo')}
                   onConfirm={() => undo(p)}
                 >
