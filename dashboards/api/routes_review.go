@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"net/http"
 	"slices"
@@ -492,8 +493,12 @@ func (a *API) appeals(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	on, p := r.Filter.On("hits")
-	where := "appeals > 0 AND " + on
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	on, p := r.Filter.Facts()
+	where := "appeals > 0"
 	switch r.Get("judged") {
 	case "open":
 		where += " AND state = 'appealed'"
@@ -506,16 +511,20 @@ func (a *API) appeals(r *Request) (any, error) {
 	}
 	page, err := offsetPage(r, func(offset, limit int) ([]AppealRow, error) {
 		var rows []AppealRow
-		err := a.Warehouse.Conn().Select(r.Context(), &rows, `SELECT h.session_id AS session_id, h.hit_id AS hit_id, rule_id, severity, points, agent_id, team, shop, reason, state, final, conflict, appeals,
+		err := a.Warehouse.Conn().Select(r.Context(), &rows, `SELECT h.session_id AS session_id, h.hit_id AS hit_id, toString(rule_id) AS rule_id, toString(severity) AS severity, points, toString(agent_id) AS agent_id, toString(team) AS team,
+				toString(shop) AS shop, toString(h.state) AS state, conflict, appeals,
 				e.appeal_reason AS appeal_reason, e.appealed_at AS appealed_at, if(state = 'appealed', NULL, e.judged_at) AS judged_at, if(state = 'appealed', '', e.judgement) AS judgement
-			FROM (SELECT session_id, hit_id, rule_id, severity, points, agent_id, team, shop, reason, state, final, conflict, appeals FROM hits WHERE `+where+`) AS h
+			FROM (SELECT session_id, hit_id, rule_id, severity, points, agent_id, team, shop, state, conflict, appeals FROM `+x.hits(on)+` WHERE `+where+`) AS h
 			INNER JOIN (
 				SELECT session_id, hit_id, argMaxIf(note, event_id, action = 'appeal') AS appeal_reason, maxIf(at, action = 'appeal') AS appealed_at,
 					toNullable(maxIf(at, action IN ('uphold', 'overturn'))) AS judged_at, argMaxIf(note, event_id, action IN ('uphold', 'overturn')) AS judgement
 				FROM reviews WHERE effective AND action IN ('appeal', 'uphold', 'overturn') GROUP BY session_id, hit_id
 			) AS e ON e.session_id = h.session_id AND e.hit_id = h.hit_id
 			ORDER BY appealed_at, session_id, hit_id LIMIT {n:UInt64} OFFSET {skip:UInt64}`, params(p, []any{named("n", limit), named("skip", offset)})...)
-		return rows, err
+		if err != nil || len(rows) == 0 {
+			return rows, err
+		}
+		return rows, a.whyFound(r.Context(), rows)
 	})
 	if err != nil {
 		return nil, err
@@ -535,6 +544,32 @@ func (a *API) appeals(r *Request) (any, error) {
 		}
 	}
 	return page, nil
+}
+
+// whyFound reads of appeals what the copies do not have.
+func (a *API) whyFound(ctx context.Context, appeals []AppealRow) error {
+	type key struct{ session, hit string }
+	at := map[key]*AppealRow{}
+	var ids []string
+	for i := range appeals {
+		x := &appeals[i]
+		at[key{x.SessionID, x.HitID}] = x
+		ids = append(ids, x.SessionID)
+	}
+	slices.Sort(ids)
+	var rows []struct {
+		SessionID string `ch:"session_id"`
+		HitID     string `ch:"hit_id"`
+		Reason    string `ch:"reason"`
+		Final     bool   `ch:"final"`
+	}
+	err := a.Warehouse.Conn().Select(ctx, &rows, "SELECT session_id, hit_id, reason, final FROM hits WHERE session_id IN {ids:Array(String)}", named("ids", slices.Compact(ids)))
+	for _, row := range rows {
+		if x := at[key{row.SessionID, row.HitID}]; x != nil {
+			x.Found, x.Final = row.Reason, row.Final
+		}
+	}
+	return err
 }
 
 // undecidedFor bounds how old a session is whose undecided hits are looked at for appeals, in days: more than any time to
@@ -586,10 +621,15 @@ func (a *API) precision(r *Request) (any, error) {
 			p = append(p, named(name, v))
 		}
 	}
+	x, err := a.facts(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	out := &RulePrecisions{}
-	err := a.Warehouse.Conn().Select(r.Context(), &out.Items, `SELECT rule_id, rule_version, sum(d.hits) AS hits, sum(d.confirmed) AS confirmed, sum(d.dismissed) AS dismissed, sum(d.conflicts) AS conflicts,
-			sum(d.appealed) AS appealed, if(confirmed + dismissed = 0, NULL, confirmed / (confirmed + dismissed)) AS precision
-		FROM rule_days AS d WHERE `+where+" GROUP BY rule_id, rule_version ORDER BY rule_id, rule_version", p...)
+	err = a.Warehouse.Conn().Select(r.Context(), &out.Items, `SELECT toString(rule_id) AS rule_id, toString(rule_version) AS rule_version, count() AS hits,
+			countIf(state IN ('confirmed', 'upheld') AND NOT conflict) AS confirmed, countIf(state IN ('dismissed', 'overturned') AND NOT conflict) AS dismissed,
+			countIf(conflict) AS conflicts, countIf(state = 'appealed' AND NOT conflict) AS appealed, if(confirmed + dismissed = 0, NULL, confirmed / (confirmed + dismissed)) AS precision
+		FROM `+x.hits("state = 'closed' AND "+where)+" GROUP BY rule_id, rule_version ORDER BY rule_id, rule_version", p...)
 	return out, err
 }
 
