@@ -3,12 +3,13 @@ import { defineConfig } from 'vite';
 
 import { antdStyles } from './antd-styles';
 import { packed } from './packed';
+import { preloaded } from './preloaded';
 
 // TINGKE_WEB is a running `tingke demo` or `tingke serve` that answers the API while the pages are developed.
 const backend = process.env.TINGKE_WEB ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [antdStyles(), react(), packed()],
+  plugins: [antdStyles(), react(), preloaded('main'), packed()],
   build: {
     // public/.gitkeep comes back into dist, without which the Go package could not be built before the pages are.
     emptyOutDir: true,

@@ -19,12 +19,13 @@ export const pages: Record<string, () => Promise<{ default: ComponentType }>> = 
   '/data': () => import('./pages/data'),
 };
 
-// pageAt is the page of an address, if there is one.
-export function pageAt(address: string) {
+// pageAt is the page of an address with the values that stand in it, if there is one.
+export function pageAt(address: string): { page: string; values: Record<string, string> } | undefined {
   const at = address.split('/').filter(Boolean);
-  const path = Object.keys(pages).find((p) => {
-    const parts = p.split('/').filter(Boolean);
-    return parts.length === at.length && parts.every((part, i) => part.startsWith(':') || part === at[i]);
-  });
-  return path === undefined ? undefined : pages[path];
+  for (const page of Object.keys(pages)) {
+    const parts = page.split('/').filter(Boolean);
+    if (parts.length !== at.length || !parts.every((part, i) => part.startsWith(':') || part === at[i])) continue;
+    return { page, values: Object.fromEntries(parts.flatMap((part, i) => (part.startsWith(':') ? [[part.slice(1), decodeURIComponent(at[i])]] : []))) };
+  }
+  return undefined;
 }

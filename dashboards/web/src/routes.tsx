@@ -1,7 +1,8 @@
 // Which address shows which page, and who sees it in the menu. Pages are loaded when they are first opened.
 import { createBrowserRouter, Navigate } from 'react-router';
 
-import { is, type Role, useMe } from './api/me';
+import { useMe } from './api/me';
+import { is, type Role } from './api/roles';
 import { pages } from './pages';
 import { Layout } from './ui/Layout';
 import { Login } from './ui/Login';

@@ -2,7 +2,8 @@
 import { QueryClient, type UseQueryOptions, useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import createClient from 'openapi-fetch';
 
-import { read } from './early';
+import { address } from './address';
+import { type Ask, read } from './early';
 import type { components, paths } from './schema';
 
 // Schemas are the bodies of the API by name, such as Schemas['QueueRow'].
@@ -32,7 +33,7 @@ async function refused(response: Response): Promise<ApiError> {
 }
 
 // api calls the server; every answer that is no success is thrown as an ApiError.
-export const api = createClient<paths>({ baseUrl: '/', fetch: read, querySerializer: { array: { style: 'form', explode: true } } });
+export const api = createClient<paths>({ baseUrl: '/', fetch: read, querySerializer: (query) => address(query).slice(1) });
 api.use({
   async onResponse({ response }) {
     if (!response.ok) throw await refused(response);
@@ -96,6 +97,13 @@ export async function get<P extends Gets>(path: P, params: Params = {}, signal?:
   const call = api.GET as (path: string, init: unknown) => Promise<{ data?: unknown }>;
   const { data } = await call(path, { params, signal });
   return data as Answer<P>;
+}
+
+// prefetch reads what was asked for already into the place where useGet, or with a page size useList, looks for it. It throws nothing.
+export function prefetch({ path, params = {}, list }: Ask): Promise<void> {
+  const read = (query: object, signal: AbortSignal) => get(path as Gets, { ...params, query: { ...params.query, ...query } }, signal) as Promise<unknown>;
+  if (list === undefined) return queryClient.prefetchQuery({ queryKey: [path, params], queryFn: ({ signal }) => read({}, signal) });
+  return queryClient.prefetchInfiniteQuery({ queryKey: [path, params, 'pages', list], queryFn: ({ signal }) => read({ limit: list }, signal), initialPageParam: undefined });
 }
 
 // useAct is a change of the server: act does it, and what `changes` names (paths, or beginnings of paths) is read again

@@ -1,15 +1,27 @@
 // Answers that are asked for before the app that reads them is there.
+import { address, filled } from './address';
+
+// Ask is a GET of the API by what it takes. `list` is the page size of one that is read page by page (useList).
+export interface Ask {
+  path: string;
+  params?: { path?: Record<string, string>; query?: Record<string, unknown> };
+  list?: number;
+}
+
 const started = new Map<string, Promise<Response>>();
 
-// Nothing that a page shows is older than this when it is read.
+// Nothing that a page shows is older than this when it is read, in ms.
 const kept = 10_000;
 
-// ask starts a GET of a path of the API; the first reader of that address gets its answer.
-export function ask(path: string) {
-  const answer = fetch(path);
-  answer.catch(() => undefined); // whoever reads it is told
-  started.set(new URL(path, location.href).href, answer);
-  setTimeout(() => started.clear(), kept);
+// ask starts a GET; the first reader of its address gets the answer, of which ask gives a copy.
+export function ask({ path, params, list }: Ask): Promise<Response> {
+  const url = new URL(filled(path, params?.path) + address({ ...params?.query, limit: list ?? params?.query?.limit }), location.href).href;
+  const answer = fetch(url);
+  started.set(url, answer);
+  setTimeout(() => started.delete(url), kept);
+  const copy = answer.then((r) => r.clone());
+  copy.catch(() => undefined); // whoever reads the answer is told
+  return copy;
 }
 
 // read is fetch, for what was asked before the answer that is on its way.
@@ -19,3 +31,6 @@ export function read(request: Request): Promise<Response> {
   started.delete(request.url);
   return answer;
 }
+
+// unread are the addresses that were asked for and not read yet.
+export const unread = () => [...started.keys()];

@@ -1,4 +1,5 @@
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
+import { useMemo } from 'react';
 
 import { type ApiError, get, type Params, type QueryOf } from './client';
 import type { paths } from './schema';
@@ -20,8 +21,9 @@ export function useList<P extends Lists>(path: P, params: Params = {}, options: 
     enabled,
   });
   const pages = query.data?.pages as { items: ItemOf<P>[]; total?: number | null }[] | undefined;
+  const items = useMemo(() => pages?.flatMap((p) => p.items), [pages]);
   return {
-    items: pages?.flatMap((p) => p.items),
+    items,
     total: pages?.[0]?.total ?? undefined,
     first: query.data?.pages[0], // with what an answer says beside its items
     error: query.error,

@@ -2,9 +2,7 @@ import { queryOptions } from '@tanstack/react-query';
 import { createContext, use } from 'react';
 
 import { type ApiError, get, type Schemas } from './client';
-
-export type Role = 'admin' | 'supervisor' | 'product' | 'analyst' | 'agent';
-export type Me = Omit<Schemas['Me'], 'role'> & { role: Role };
+import type { Me } from './roles';
 
 // meQuery asks who is logged in. A refusal is kept: it leads to the log-in page, after which everything is asked anew.
 export const meQuery = queryOptions<Schemas['Me'], ApiError>({ queryKey: ['/api/v1/me'], queryFn: () => get('/api/v1/me'), staleTime: Infinity, retryOnMount: false });
@@ -16,9 +14,4 @@ export function useMe(): Me {
   const me = use(MeContext);
   if (!me) throw new Error('useMe stands above the log-in');
   return me;
-}
-
-// is says whether the user has one of the roles.
-export function is(me: Me, ...roles: Role[]): boolean {
-  return roles.includes(me.role);
 }

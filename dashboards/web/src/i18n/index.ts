@@ -1,7 +1,7 @@
 // Words of the app in both languages. Each page folder keeps its own in words.ts under the folder's name as namespace;
 // what several pages say is in common.ts. A test checks that both languages have the same keys.
-import i18next from 'i18next';
-import { initReactI18next } from 'react-i18next';
+import i18next, { type TFunction } from 'i18next';
+import { useSyncExternalStore } from 'react';
 
 import common from './common';
 
@@ -40,7 +40,7 @@ export function startWords() {
   }
   const l = initial();
   document.documentElement.lang = l === 'zh' ? 'zh-CN' : 'en';
-  return i18next.use(initReactI18next).init({
+  return i18next.init({
     lng: l,
     fallbackLng: 'zh',
     defaultNS: 'common',
@@ -50,4 +50,34 @@ export function startWords() {
     interpolation: { escapeValue: false }, // React escapes
     resources,
   });
+}
+
+// fixed are the words of a language and a namespace; without values to put in, they are looked up once.
+const fixed = new Map<string, TFunction>();
+
+function wordsOf(lang: string, ns: string): TFunction {
+  const known = fixed.get(`${lang} ${ns}`);
+  if (known) return known;
+  const t = i18next.getFixedT(lang, ns);
+  const plain = new Map<string, string>();
+  const words = ((key: string, values?: object) => {
+    if (values !== undefined) return t(key, { ...values });
+    let word = plain.get(key);
+    if (word === undefined) plain.set(key, (word = t(key)));
+    return word;
+  }) as TFunction;
+  fixed.set(`${lang} ${ns}`, words);
+  return words;
+}
+
+function onLanguage(changed: () => void) {
+  i18next.on('languageChanged', changed);
+  return () => i18next.off('languageChanged', changed);
+}
+
+// useTranslation gives the words of a namespace in the language of the app: t('key'), t('key', {n: 3}), t('common:key').
+// Hundreds of rows ask for it, for which react-i18next's own, which copies the whole of i18next for each, is too slow.
+export function useTranslation(ns = 'common') {
+  const lang = useSyncExternalStore(onLanguage, () => i18next.language);
+  return { t: wordsOf(lang, ns), i18n: i18next };
 }

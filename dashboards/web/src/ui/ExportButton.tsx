@@ -1,13 +1,12 @@
 import { DownloadOutlined, DownOutlined } from '@ant-design/icons';
 import { App, Button, Dropdown, type MenuProps, Space } from 'antd';
 import { useRef, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../api/client';
 import { useMe } from '../api/me';
-import { language } from '../i18n';
+import { language, useTranslation } from '../i18n';
 import { fetchFile, save } from './download';
-import { address } from './filters';
+import { address } from '../api/address';
 import { useWhy } from './states';
 
 export type Dataset = 'opinions' | 'mentions' | 'sessions' | 'hits' | 'turns' | 'kpi';

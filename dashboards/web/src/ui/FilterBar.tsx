@@ -2,12 +2,13 @@ import { CloseCircleOutlined, FilterOutlined } from '@ant-design/icons';
 import { Badge, Button, DatePicker, Flex, Grid, Input, InputNumber, Popover, Select, Space, Typography } from 'antd';
 import dayjs from 'dayjs';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../api/client';
 import { useMe } from '../api/me';
+import { useTranslation } from '../i18n';
 import { type Filters } from './filters';
-import { addDays, count } from './format';
+import { addDays } from './days';
+import { count } from './format';
 import { useRuleName } from './tags';
 
 // Filters whose values are fixed; their words are `name.value` in common.ts, unless another prefix is said.

@@ -4,12 +4,12 @@ import {
 import { useQuery } from '@tanstack/react-query';
 import { Layout as AntLayout, Avatar, Badge, Button, Drawer, Dropdown, Flex, Grid, Menu, Spin, Tooltip } from 'antd';
 import { Suspense, useCallback, useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link, Navigate, Outlet, useLocation, useNavigation } from 'react-router';
 
 import { ApiError, post, queryClient, useGet } from '../api/client';
-import { is, type Me, MeContext, meQuery, useMe } from '../api/me';
-import { language, setLanguage } from '../i18n';
+import { MeContext, meQuery, useMe } from '../api/me';
+import { is, type Me } from '../api/roles';
+import { language, setLanguage, useTranslation } from '../i18n';
 import { menu } from '../routes';
 import { listen } from './alerts';
 import { setZone } from './format';

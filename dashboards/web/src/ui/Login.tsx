@@ -1,10 +1,10 @@
 import { LockOutlined, UserOutlined } from '@ant-design/icons';
 import { Alert, Button, Card, Form, Input, Typography } from 'antd';
 import { useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { useNavigate, useSearchParams } from 'react-router';
 
 import { ApiError, post, queryClient } from '../api/client';
+import { useTranslation } from '../i18n';
 import { LanguageButton } from './Layout';
 
 // safe is an address of this app to go to after the log-in; anything else is the start.

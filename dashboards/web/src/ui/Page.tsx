@@ -1,5 +1,6 @@
 import { type ReactNode, useEffect } from 'react';
-import { useTranslation } from 'react-i18next';
+
+import { useTranslation } from '../i18n';
 
 // Page is the frame of a page: its heading, what stands at the right of it, and the content.
 export function Page({ title, extra, note, children }: { title: ReactNode; extra?: ReactNode; note?: ReactNode; children: ReactNode }) {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 
-import { address, read } from './filters';
+import { address } from '../api/address';
+import { read } from './filters';
 
 test('what is read from an address gives the same address again', () => {
   const f = (query: string, want = query) => expect(address(read(new URLSearchParams(query)))).toBe(want);

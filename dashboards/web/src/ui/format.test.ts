@@ -2,7 +2,8 @@ import i18next from 'i18next';
 import { beforeAll, expect, test } from 'vitest';
 
 import common from '../i18n/common';
-import { addDays, clock, count, decimal, duration, figure, money, percent, setZone, time } from './format';
+import { addDays } from './days';
+import { clock, count, decimal, duration, figure, money, percent, setZone, time } from './format';
 
 beforeAll(async () => {
   await i18next.init({ lng: 'en', keySeparator: false, resources: { en: { translation: common.en } } });

@@ -1,33 +1,43 @@
 // How figures are written. Undefined figures (null) are a dash, never 0.
 import i18next from 'i18next';
 
+import { inZone } from './zone';
+
 export const dash = '–';
 
 type Maybe = number | null | undefined;
 const missing = (n: Maybe): n is null | undefined => n === null || n === undefined || Number.isNaN(n);
 
-const locale = () => (i18next.language === 'en' ? 'en-US' : 'zh-CN');
+const formats = new Map<string, Intl.NumberFormat>();
+
+// number writes with up to `most` decimals, of which `least` are always there. Formats are slow to make and fast to use.
+function number(n: number, most: number, least = 0): string {
+  const key = `${i18next.language} ${most} ${least}`;
+  let format = formats.get(key);
+  if (!format) formats.set(key, (format = new Intl.NumberFormat(i18next.language === 'en' ? 'en-US' : 'zh-CN', { maximumFractionDigits: most, minimumFractionDigits: least })));
+  return format.format(n);
+}
 
 // count writes a whole number with thousands.
 export function count(n: Maybe): string {
-  return missing(n) ? dash : n.toLocaleString(locale(), { maximumFractionDigits: 0 });
+  return missing(n) ? dash : number(n, 0);
 }
 
 // decimal writes a number with up to `digits` decimals.
 export function decimal(n: Maybe, digits = 1): string {
-  return missing(n) ? dash : n.toLocaleString(locale(), { maximumFractionDigits: digits, minimumFractionDigits: 0 });
+  return missing(n) ? dash : number(n, digits);
 }
 
 // percent writes a ratio (0..1) as a percentage.
 export function percent(n: Maybe, digits = 1): string {
-  return missing(n) ? dash : `${(n * 100).toLocaleString(locale(), { maximumFractionDigits: digits })}%`;
+  return missing(n) ? dash : `${number(n * 100, digits)}%`;
 }
 
 // money writes an amount with two decimals.
 export function money(n: Maybe | string): string {
   if (n === null || n === undefined || n === '') return dash;
   const v = Number(n);
-  return Number.isNaN(v) ? String(n) : v.toLocaleString(locale(), { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+  return Number.isNaN(v) ? String(n) : number(v, 2, 2);
 }
 
 // duration writes milliseconds as people say them: 850 ms is 0.9 s.
@@ -66,17 +76,10 @@ export function figure(n: Maybe, unit: Unit): string {
   }
 }
 
-// A formatter is slow to make and fast to use; dayjs makes one for every time it writes in a zone.
-const inZone = (name: string) =>
-  new Intl.DateTimeFormat('en', { timeZone: name, hourCycle: 'h23', year: 'numeric', month: '2-digit', day: '2-digit', hour: '2-digit', minute: '2-digit', second: '2-digit' });
-
 let zone = 'Asia/Shanghai';
-let formatter = inZone(zone);
 
 // setZone sets the timezone that times are shown in: the one days are counted in.
 export function setZone(name: string) {
-  if (name === zone) return;
-  formatter = inZone(name);
   zone = name;
 }
 
@@ -85,11 +88,6 @@ const parts: Record<string, Intl.DateTimeFormatPartTypes> = { YYYY: 'year', MM: 
 // time writes an instant (RFC 3339) in the zone of days. A format is made of YYYY, MM, DD, HH, mm and ss.
 export function time(at: string | null | undefined, format = 'YYYY-MM-DD HH:mm'): string {
   if (!at) return dash;
-  const values = Object.fromEntries(formatter.formatToParts(new Date(at)).map((p) => [p.type, p.value]));
+  const values = Object.fromEntries(inZone(zone).formatToParts(new Date(at)).map((p) => [p.type, p.value]));
   return format.replace(/YYYY|MM|DD|HH|mm|ss/g, (part) => values[parts[part]]);
-}
-
-// addDays moves a day (2006-01-02) by n days.
-export function addDays(day: string, n: number): string {
-  return new Date(Date.parse(`${day}T00:00:00Z`) + n * 86_400_000).toISOString().slice(0, 10);
 }

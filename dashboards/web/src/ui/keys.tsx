@@ -1,7 +1,8 @@
 // Keys of a page, and the help that lists them.
 import { Modal } from 'antd';
 import { useEffect, useRef } from 'react';
-import { useTranslation } from 'react-i18next';
+
+import { useTranslation } from '../i18n';
 
 export interface Key {
   // keys as KeyboardEvent.key gives them; the first one is shown.

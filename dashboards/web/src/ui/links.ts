@@ -1,5 +1,5 @@
 // Addresses in this app of what stands behind a figure.
-import { address } from './filters';
+import { address } from '../api/address';
 
 // lists have filters of their own that count where an address is silent; a link to what a figure is made of turns them off.
 const silent = ['from', 'to', 'state', 'flagged', 'reviewed'];

@@ -1,10 +1,10 @@
 // What a page shows while it waits, where there is nothing, and where something went wrong.
 import { Alert, Button, Empty, Result, Skeleton } from 'antd';
 import { Component, type ReactNode } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { ApiError } from '../api/client';
+import { useTranslation } from '../i18n';
 
 // why says in the reader's language what an error means; what the server says about a value stays in its own words.
 export function useWhy() {

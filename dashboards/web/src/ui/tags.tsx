@@ -1,8 +1,8 @@
 // Labels of values of the data, with one colour each everywhere.
 import { Tag, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../api/client';
+import { useTranslation } from '../i18n';
 
 export const severityColor: Record<string, string> = { critical: 'red', major: 'volcano', minor: 'gold', info: 'blue' };
 

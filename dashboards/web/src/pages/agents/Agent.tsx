@@ -1,26 +1,27 @@
 import { keepPreviousData } from '@tanstack/react-query';
 import { Alert, Card, Segmented, Select, Skeleton, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link, useParams } from 'react-router';
 
 import { type Schemas, useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { FilterBar } from '../../ui/FilterBar';
-import { type Filters, useFilters } from '../../ui/filters';
+import { type Filters } from '../../ui/filters';
+import { useFilters } from '../../ui/useFilters';
 import { figure, percent } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';
 import { Broken } from './Broken';
 import { Days } from './Days';
 import { Drill } from './Drill';
-import { type Comparison, FigureTitle, FigureValue } from './Figure';
+import { FigureTitle, FigureValue } from './Figure';
 import { about, beside, groups, isName, leastTeam, type Line, type Name, names, value } from './figures';
 import { usePeriod } from './period';
+import { besideOf, type Comparison, comparisonOf, ownOfOne } from './query';
 import { Sessions } from './Sessions';
 import { Training } from './Training';
 import './agents.css';
-
-const own = ['beside', 'figure', 'day', 'trend', 'rule', 'date'];
 
 // Agent is the page of one agent: by its address for those who look after agents, under /me for the agent.
 export default function Agent() {
@@ -42,13 +43,11 @@ export default function Agent() {
 function Body({ agent, mine, period }: { agent: string; mine: boolean; period: Filters }) {
   const { t } = useTranslation('agents');
   const me = useMe();
-  const { filters: all, set, params, reset } = useFilters(period, own);
+  const { filters: all, set, params, reset } = useFilters(period, ownOfOne);
   const { agent: _, ...filters } = all;
   const profile = String(filters.profile ?? 'generic');
-  const asked = params.get('beside');
-  const compare: Comparison = asked === 'like' || asked === 'none' ? asked : 'team';
-  // Everybody is asked for, as the table of agents does, for whom it stands beside.
-  const table = useGet('/api/v1/kpi', { query: { ...filters, by: 'agent', whole: '1', ...(compare === 'like' ? { like: '1' } : {}) } }, { placeholderData: keepPreviousData });
+  const compare = comparisonOf(params);
+  const table = useGet('/api/v1/kpi', { query: besideOf(filters, compare) }, { placeholderData: keepPreviousData });
   const line = table.data?.rows.find((r) => r.agent_id === agent);
   const drilled = params.get('figure');
   const day = params.get('day');

@@ -1,8 +1,8 @@
 import { Button, Card, Grid, Table } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { type Filters } from '../../ui/filters';
 import { count } from '../../ui/format';
 import { sessionsLink, turnLink } from '../../ui/links';

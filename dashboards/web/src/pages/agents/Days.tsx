@@ -1,9 +1,10 @@
 import { Card, Select, theme } from 'antd';
 import { lazy, Suspense, useMemo } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
-import { type Filters, type useFilters } from '../../ui/filters';
+import { useTranslation } from '../../i18n';
+import { type Filters } from '../../ui/filters';
+import { type useFilters } from '../../ui/useFilters';
 import { figure } from '../../ui/format';
 import { Loaded, Nothing } from '../../ui/states';
 import { about, groups, isName, leastTeam, type Line, type Name, names, type Row, value } from './figures';

@@ -1,8 +1,8 @@
 import { Button, Drawer, Flex, Grid, Skeleton, Table, Tag, Typography } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { type ItemOf, useList } from '../../api/list';
+import { useTranslation } from '../../i18n';
 import { type Filters } from '../../ui/filters';
 import { count, dash, figure, type Unit } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';

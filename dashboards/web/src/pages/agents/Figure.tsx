@@ -1,11 +1,10 @@
 import { QuestionCircleOutlined } from '@ant-design/icons';
 import { Tag, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 
+import { useTranslation } from '../../i18n';
 import { dash, figure } from '../../ui/format';
 import { about, type Beside, gap, type Name } from './figures';
 
-export type Comparison = 'team' | 'like' | 'none';
 
 // finalAfter is how many days the profile waits before conversion counts as final; `jd` does not wait for the payment.
 export const finalAfter: Record<string, number> = { generic: 4, taobao: 4, jd: 1, douyin: 4 };

@@ -1,8 +1,8 @@
 import { Card, Table } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { type ItemOf, useList } from '../../api/list';
+import { useTranslation } from '../../i18n';
 import { type Filters } from '../../ui/filters';
 import { time } from '../../ui/format';
 import { sessionsLink, turnLink } from '../../ui/links';

@@ -1,16 +1,17 @@
 import { Skeleton, Table as AntTable } from 'antd';
 import { type ColumnType } from 'antd/es/table';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { type Schemas } from '../../api/client';
-import { address, type Filters } from '../../ui/filters';
+import { address } from '../../api/address';
+import { useTranslation } from '../../i18n';
+import { type Filters } from '../../ui/filters';
 import { dash, figure } from '../../ui/format';
 import { Nothing } from '../../ui/states';
-import { type Comparison, FigureTitle, FigureValue } from './Figure';
+import { FigureTitle, FigureValue } from './Figure';
 import { about, beside, compare as comparing, isName, type Line, meanOf, type Name, type Row, value } from './figures';
+import type { By, Comparison } from './query';
 
-export type By = 'agent' | 'team' | 'shop' | 'channel';
 
 // keyOf tells rows of one table apart.
 export function keyOf(row: Row): string {

@@ -1,11 +1,12 @@
 import { Card, DatePicker, Flex, Grid, Select, Table, Tag, theme } from 'antd';
 import dayjs from 'dayjs';
 import { lazy, Suspense, useMemo } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { type Schemas, useGet } from '../../api/client';
-import { type Filters, type useFilters } from '../../ui/filters';
+import { useTranslation } from '../../i18n';
+import { type Filters } from '../../ui/filters';
+import { type useFilters } from '../../ui/useFilters';
 import { count, dash, decimal, percent } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
 import { Loaded, Nothing } from '../../ui/states';

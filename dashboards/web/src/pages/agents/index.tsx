@@ -1,24 +1,22 @@
 import { InfoCircleOutlined } from '@ant-design/icons';
 import { Alert, Button, Checkbox, Flex, Popover, Segmented, Select, Skeleton, Space, Switch, Tabs, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { ExportButton } from '../../ui/ExportButton';
 import { FilterBar } from '../../ui/FilterBar';
-import { type Filters, useFilters } from '../../ui/filters';
+import { type Filters } from '../../ui/filters';
+import { useFilters } from '../../ui/useFilters';
 import { figure } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { Failed } from '../../ui/states';
-import { type Comparison } from './Figure';
 import { about, groups, isName, leastTeam, type Name, names, shown, value } from './figures';
 import { Drill } from './Drill';
-import { AgentsTable, keyOf, narrowed, type By } from './Table';
+import { AgentsTable, keyOf, narrowed } from './Table';
 import { Training } from './Training';
 import { usePeriod } from './period';
+import { type By, type Comparison, figuresOf, own, viewOf } from './query';
 import './agents.css';
-
-// own are parameters of the address that are no filters.
-const own = ['tab', 'by', 'split', 'beside', 'cols', 'sort', 'figure', 'row', 'rule', 'date'];
 
 export default function Agents() {
   const { t } = useTranslation('agents');
@@ -62,12 +60,10 @@ type Set = ReturnType<typeof useFilters>['set'];
 
 function Figures({ filters, params, set, profile }: { filters: Filters; params: URLSearchParams; set: Set; profile: string }) {
   const { t } = useTranslation('agents');
-  const by = (['agent', 'team', 'shop', 'channel'] as const).find((x) => x === params.get('by')) ?? 'agent';
-  const split = params.get('split') === '1';
-  const asked = params.get('beside');
-  const compare: Comparison = by !== 'agent' ? 'none' : asked === 'like' || asked === 'none' ? asked : 'team';
+  const view = viewOf(params);
+  const { by, split, compare } = view;
   const columns = (params.get('cols')?.split(',').filter(isName) as Name[] | undefined) ?? shown;
-  const query = { ...filters, by, ...(by === 'agent' && !split ? { whole: '1', ...(compare === 'like' ? { like: '1' } : {}) } : {}) };
+  const query = figuresOf(filters, view);
   const table = useGet('/api/v1/kpi', { query });
 
   const drilled = params.get('figure');

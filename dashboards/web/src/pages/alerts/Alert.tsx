@@ -1,9 +1,9 @@
 import { CheckOutlined, DownOutlined, EyeOutlined, SwapOutlined } from '@ant-design/icons';
 import { Button, Dropdown, Flex, Space, Tag, Tooltip } from 'antd';
 import dayjs from 'dayjs';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
+import { useTranslation } from '../../i18n';
 import { type AlertRow, isOpen } from '../../ui/alerts';
 import { time } from '../../ui/format';
 import { sessionsLink, turnLink } from '../../ui/links';

@@ -1,14 +1,15 @@
 import { BellOutlined, SoundOutlined } from '@ant-design/icons';
 import { App, Button, Flex, Input, Modal, Segmented, Skeleton, Switch, Tooltip } from 'antd';
 import { useEffect, useMemo, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, useAct, useGet } from '../../api/client';
 import { useList } from '../../api/list';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { type AlertRow, put, useLive } from '../../ui/alerts';
 import { FilterBar } from '../../ui/FilterBar';
-import { useFilters } from '../../ui/filters';
+import { useFilters } from '../../ui/useFilters';
 import { setDesktop, setSound, useHeralds } from '../../ui/heralds';
 import { Page } from '../../ui/Page';
 import { Failed, Nothing, useWhy } from '../../ui/states';

@@ -1,10 +1,11 @@
 import { App, Button, Checkbox, Input, Modal, Space, Tag, Typography } from 'antd';
 import { useMemo, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { api, ApiError, get, type Schemas, useAct, useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { decimal, time } from '../../ui/format';
 import { Loaded, Nothing, useWhy } from '../../ui/states';
 import { Severity, useRuleName } from '../../ui/tags';

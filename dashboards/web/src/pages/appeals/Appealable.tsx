@@ -1,9 +1,9 @@
 import { App, Button, Input, Modal, Tag, Typography } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { api, type Schemas, useAct, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { decimal, time } from '../../ui/format';
 import { Loaded, Nothing, useWhy } from '../../ui/states';
 import { Severity, useRuleName } from '../../ui/tags';

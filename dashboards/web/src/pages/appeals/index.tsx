@@ -1,8 +1,9 @@
 import { Tabs } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { Page } from '../../ui/Page';
 import { Appealable } from './Appealable';
 import { AppealList } from './AppealList';

@@ -1,7 +1,7 @@
 import { Card, Flex, Typography } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { Loaded } from '../../ui/states';
 
 // Connect says how other tools reach the data.

@@ -1,7 +1,7 @@
 import { Alert, Card, Col, Descriptions, Flex, Row, Statistic, Table, Tag, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { type Schemas, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { count, dash, time } from '../../ui/format';
 import { Loaded, Nothing } from '../../ui/states';
 

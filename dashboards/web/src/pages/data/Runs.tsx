@@ -1,7 +1,7 @@
 import { Table, Tag, Typography } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { count, time } from '../../ui/format';
 import { Loaded, Nothing } from '../../ui/states';
 

@@ -4,9 +4,9 @@ import { useMutation } from '@tanstack/react-query';
 import CodeMirror, { EditorView, keymap, Prec } from '@uiw/react-codemirror';
 import { Alert, Button, Card, Flex, Select, Table, Typography } from 'antd';
 import { useMemo, useRef, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, type Schemas, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { csv } from '../../ui/csv';
 import { save } from '../../ui/download';
 import { count } from '../../ui/format';

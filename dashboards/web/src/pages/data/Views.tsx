@@ -1,9 +1,9 @@
 import { Button, Card, Flex, Grid, Input, Menu, Select, Table, Tag, Typography } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 
 import { type Schemas, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { Loaded, Nothing } from '../../ui/states';
 
 type View = Schemas['DataView'];

@@ -1,8 +1,8 @@
 import { DeleteOutlined, PlusOutlined } from '@ant-design/icons';
 import { Alert, Button, Card, Col, Flex, Form, Input, InputNumber, Row, Segmented, Select, Table, Typography } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import type { Schemas } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import type { Defaults } from '.';
 import { attribute, columnOf, ignored, lacks, type Mapping, type Role, seen, sessionFields, turnFields } from './mapping';
 

@@ -1,8 +1,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { Alert, Button, Card, Collapse, Flex, Table, Tag } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, queryClient, type Schemas, useAct } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { count, time } from '../../ui/format';
 import { Failed, Loaded, Nothing } from '../../ui/states';
 

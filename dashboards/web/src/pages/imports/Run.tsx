@@ -1,9 +1,9 @@
 import { Alert, Button, Card, Col, Flex, Progress, Row, Statistic } from 'antd';
 import { useEffect } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { api, queryClient, type Schemas, useAct, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { count } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
 import { Loaded } from '../../ui/states';

@@ -1,10 +1,10 @@
 import { InboxOutlined } from '@ant-design/icons';
 import { App, Button, Card, Flex, Popconfirm, Progress, Steps, Table, Tag, Upload as AntUpload } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 
 import { api, ApiError, queryClient, type Schemas, useAct, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { decimal, time } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { Loaded, useWhy } from '../../ui/states';

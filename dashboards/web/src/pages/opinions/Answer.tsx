@@ -1,8 +1,8 @@
 import { App, Progress, Typography } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { count, percent } from '../../ui/format';
 import { useWhy } from '../../ui/states';
 import { Note } from './Handling';

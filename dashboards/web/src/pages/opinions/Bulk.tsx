@@ -1,9 +1,9 @@
 import { DownOutlined, MergeCellsOutlined } from '@ant-design/icons';
 import { App, AutoComplete, Button, Dropdown, Flex, Modal, Space, Tooltip } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { useWhy } from '../../ui/states';
 import { type Change, type Row, statuses, useBulk } from './keep';
 import { Merge } from './Merge';

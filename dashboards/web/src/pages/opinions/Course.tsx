@@ -1,8 +1,8 @@
 import { lazy, Suspense, useMemo } from 'react';
 import { theme } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import type { Filters } from '../../ui/filters';
 import { decimal, percent } from '../../ui/format';
 import { Nothing } from '../../ui/states';

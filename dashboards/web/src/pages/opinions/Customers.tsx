@@ -1,10 +1,10 @@
 import { CopyOutlined, DownloadOutlined } from '@ant-design/icons';
 import { App, Button, Flex, Table } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { type ItemOf, readAll, useList } from '../../api/list';
+import { useTranslation } from '../../i18n';
 import { copyText, save } from '../../ui/download';
 import type { Filters } from '../../ui/filters';
 import { count } from '../../ui/format';

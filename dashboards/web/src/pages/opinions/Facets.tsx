@@ -1,8 +1,8 @@
 import { Button, Checkbox, Flex } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { type Filters } from '../../ui/filters';
 import { count } from '../../ui/format';
 import { statuses } from './keep';

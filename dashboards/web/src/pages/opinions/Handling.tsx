@@ -1,9 +1,9 @@
 import { App, AutoComplete, Button, Form, Input, Select, Typography } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { useWhy } from '../../ui/states';
 import { answers, type Change, type Detail, keeps, type Status as State, statuses, useChange } from './keep';
 import { FixedOn, Status } from './Status';

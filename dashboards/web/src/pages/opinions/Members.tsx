@@ -1,9 +1,9 @@
 import { App, Button, Checkbox, Input, Modal, Tag, Typography } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { useWhy } from '../../ui/states';
 import { type Detail, keeps, useSplit } from './keep';
 

@@ -1,9 +1,9 @@
 import { App, Flex, Modal, Radio, Skeleton, Tag, Typography } from 'antd';
 import { useQueries } from '@tanstack/react-query';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { get, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { count } from '../../ui/format';
 import { useWhy } from '../../ui/states';
 import { Trend } from '../../ui/tags';

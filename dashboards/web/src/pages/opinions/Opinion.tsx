@@ -1,13 +1,15 @@
 import { ArrowLeftOutlined } from '@ant-design/icons';
 import { App, Flex, Tag, Tooltip, Typography } from 'antd';
 import { useEffect } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link, useLocation, useNavigate, useParams } from 'react-router';
 
 import { useGet } from '../../api/client';
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { FilterBar } from '../../ui/FilterBar';
-import { address, type Filters, useFilters } from '../../ui/filters';
+import { address } from '../../api/address';
+import { type Filters } from '../../ui/filters';
+import { useFilters } from '../../ui/useFilters';
 import { count } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
 import { Page } from '../../ui/Page';

@@ -1,9 +1,9 @@
 import { UndoOutlined } from '@ant-design/icons';
 import { App, Button, Popconfirm, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { count, time } from '../../ui/format';
 import { useWhy } from '../../ui/states';
 import { type Detail, keeps, useUnmerge } from './keep';
@@ -48,8 +48,8 @@ export function Parts({ opinion: o }: { opinion: Detail }) {
               (p.undo ? (
                 <Popconfirm
                   placement="topRight"
-                  title={<div style={{ maxWidth: 240 }}>{t('undo_ask', { title: p.title })}</div>}
-                  description={<div style={{ maxWidth: 240 }}>{p.with.length > 0 ? t('undo_about_with', { n: p.with.length }) : t('undo_about')}</div>}
+                  title={t('undo_ask', { title: p.title })}
+                  description={<div style={{ maxWidth: 280 }}>{p.with.length > 0 ? t('undo_about_with', { n: p.with.length }) : t('undo_about')}</div>}
                   okText={t('undo')}
                   onConfirm={() => undo(p)}
                 >

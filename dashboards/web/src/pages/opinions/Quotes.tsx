@@ -1,9 +1,9 @@
 import { Button, Flex } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { useGet } from '../../api/client';
 import { useList } from '../../api/list';
+import { useTranslation } from '../../i18n';
 import { ExportButton } from '../../ui/ExportButton';
 import type { Filters } from '../../ui/filters';
 import { turnLink } from '../../ui/links';

@@ -1,9 +1,9 @@
 import { DatePicker, Modal, Tag, Typography } from 'antd';
 import dayjs from 'dayjs';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import type { Row } from './keep';
 
 const color: Record<string, string> = { new: 'default', accepted: 'blue', fixed: 'green', declined: 'default' };

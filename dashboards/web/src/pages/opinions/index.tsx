@@ -1,22 +1,24 @@
 import { FilterOutlined } from '@ant-design/icons';
 import { Button, Drawer, Flex, Grid, Select, Table, type TableColumnsType, Tooltip } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link, useLocation } from 'react-router';
 
 import { useGet } from '../../api/client';
 import { useList } from '../../api/list';
 import { useMe } from '../../api/me';
-import { language } from '../../i18n';
+import { language, useTranslation } from '../../i18n';
 import { ExportButton } from '../../ui/ExportButton';
 import { FilterBar } from '../../ui/FilterBar';
-import { address, type Filters, useFilters } from '../../ui/filters';
+import { address } from '../../api/address';
+import { type Filters } from '../../ui/filters';
 import { count } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
 import { Page } from '../../ui/Page';
 import { Sparkline } from '../../ui/Sparkline';
 import { Failed, Nothing } from '../../ui/states';
 import { Trend } from '../../ui/tags';
+import { useFilters } from '../../ui/useFilters';
+import { useSoon } from '../../ui/useSoon';
 import { Bulk } from './Bulk';
 import { Facets } from './Facets';
 import { keeps, type Row, scopeOf } from './keep';
@@ -78,19 +80,16 @@ export default function Opinions() {
           )}
           <div className="list">
             {keeps(me) && selected.length > 0 && <Bulk rows={current} owners={(counts.data?.by.owner ?? []).map((o) => o.value).filter((o) => o !== '')} clear={() => setSelected([])} />}
-            <Table<Row>
-              size="small"
-              rowKey="opinion_id"
+            <OpinionTable
               columns={columns}
-              dataSource={list.items}
+              rows={list.items ?? none}
               loading={list.isPending || list.stale}
-              pagination={false}
-              sticky={{ offsetHeader: 56 }}
-              scroll={wide ? undefined : { x: 760 }}
-              showSorterTooltip={false}
-              locale={{ emptyText: list.isPending ? ' ' : <Nothing /> }}
-              rowSelection={keeps(me) ? { selectedRowKeys: selected.map((s) => s.opinion_id), preserveSelectedRowKeys: true, onChange: (_keys, rows) => setSelected(rows.filter(Boolean)), getTitleCheckboxProps: () => ({ 'aria-label': t('common:all') }), getCheckboxProps: (r) => ({ 'aria-label': r.title }) as object } : undefined}
-              onChange={(_p, _f, sorter) => !Array.isArray(sorter) && sorter.columnKey && set({ sort: String(sorter.columnKey) })}
+              empty={list.isPending ? ' ' : <Nothing />}
+              wide={wide}
+              selected={keeps(me) ? selected : undefined}
+              select={setSelected}
+              sort={(by) => set({ sort: by })}
+              key={list.items ? 'read' : ''}
             />
             {list.items && list.items.length > 0 && (
               <Flex justify="center" align="center" gap={12} style={{ padding: 12 }}>
@@ -106,6 +105,40 @@ export default function Opinions() {
         </div>
       )}
     </Page>
+  );
+}
+
+const none: Row[] = [];
+
+interface OpinionTableProps {
+  columns: TableColumnsType<Row>;
+  rows: Row[];
+  loading: boolean;
+  empty: React.ReactNode;
+  wide: boolean;
+  // selected are the rows that are, where rows may be selected.
+  selected?: Row[];
+  select: (rows: Row[]) => void;
+  sort: (by: string) => void;
+}
+
+function OpinionTable({ columns, rows, loading, empty, wide, selected, select, sort }: OpinionTableProps) {
+  const { t } = useTranslation('opinions');
+  return (
+    <Table<Row>
+      size="small"
+      rowKey="opinion_id"
+      columns={columns}
+      dataSource={useSoon(rows)}
+      loading={loading}
+      pagination={false}
+      sticky={{ offsetHeader: 56 }}
+      scroll={wide ? undefined : { x: 760 }}
+      showSorterTooltip={false}
+      locale={{ emptyText: empty }}
+      rowSelection={selected ? { selectedRowKeys: selected.map((s) => s.opinion_id), preserveSelectedRowKeys: true, onChange: (_keys, chosen) => select(chosen.filter(Boolean)), getTitleCheckboxProps: () => ({ 'aria-label': t('common:all') }), getCheckboxProps: (r) => ({ 'aria-label': r.title }) as object } : undefined}
+      onChange={(_p, _f, sorter) => !Array.isArray(sorter) && sorter.columnKey && sort(String(sorter.columnKey))}
+    />
   );
 }
 

@@ -1,6 +1,6 @@
 // Changes of opinions, and who may make them.
 import { api, type Schemas, useAct } from '../../api/client';
-import { is, type Me } from '../../api/me';
+import { is, type Me } from '../../api/roles';
 import type { Filters } from '../../ui/filters';
 
 export type Row = Schemas['OpinionRow'];

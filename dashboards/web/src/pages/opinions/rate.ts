@@ -1,5 +1,5 @@
 // How often an opinion was said before and after it was fixed.
-import { addDays } from '../../ui/format';
+import { addDays } from '../../ui/days';
 
 export interface Rates {
   // days is the length of either window.

@@ -1,9 +1,9 @@
 import { Button, Drawer, Flex, Table } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { useGet } from '../../api/client';
 import { type ItemOf, useList } from '../../api/list';
+import { useTranslation } from '../../i18n';
 import { count, dash, duration, money } from '../../ui/format';
 import { turnLink } from '../../ui/links';
 import { Failed, Nothing } from '../../ui/states';

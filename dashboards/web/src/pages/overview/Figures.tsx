@@ -1,7 +1,7 @@
 import { Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
+import { useTranslation } from '../../i18n';
 import { figure as write } from '../../ui/format';
 import { Sparkline } from '../../ui/Sparkline';
 import { behind, change, type Figure, groups, headline } from './figures';

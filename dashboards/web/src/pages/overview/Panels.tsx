@@ -1,12 +1,15 @@
 import { Tooltip } from 'antd';
 import { lazy, type ReactNode, Suspense, useMemo } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { type Schemas, useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
-import { address, type Filters } from '../../ui/filters';
-import { addDays, count, decimal } from '../../ui/format';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { address } from '../../api/address';
+import { useTranslation } from '../../i18n';
+import { type Filters } from '../../ui/filters';
+import { addDays } from '../../ui/days';
+import { count, decimal } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
 import { Sparkline } from '../../ui/Sparkline';
 import { Emotion, Severity, useRuleName } from '../../ui/tags';

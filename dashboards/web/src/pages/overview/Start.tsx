@@ -1,8 +1,9 @@
 import { Button, Typography } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 
 // Start is the overview of a store without a session: what to do first.
 export function Start() {

@@ -2,14 +2,14 @@ import { LeftOutlined, RightOutlined } from '@ant-design/icons';
 import { Alert, Button, DatePicker, Space, Tooltip } from 'antd';
 import dayjs from 'dayjs';
 import { useMemo } from 'react';
-import { useTranslation } from 'react-i18next';
 import { useSearchParams } from 'react-router';
 
 import { useGet } from '../../api/client';
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { FilterBar } from '../../ui/FilterBar';
-import { useFilters } from '../../ui/filters';
-import { addDays } from '../../ui/format';
+import { useFilters } from '../../ui/useFilters';
+import { addDays, latest } from '../../ui/days';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';
 import { Behind } from './Behind';
@@ -26,12 +26,12 @@ export default function Overview() {
   const { filters, set, params } = useFilters({}, ['figure', 'on']);
   const [, setParams] = useSearchParams();
   const offered = useGet('/api/v1/filters', {}, { staleTime: 60_000 });
-  const latest = offered.data?.last_day;
-  const day = (filters.day as string | undefined) ?? (latest && latest < today ? latest : today);
+  const last = offered.data?.last_day;
+  const day = (filters.day as string | undefined) ?? latest(today, last);
   const { day: _, ...scope } = filters;
   const known = filters.day !== undefined || offered.isFetched;
   const overview = useGet('/api/v1/overview', { query: { ...filters, day } }, { enabled: known, placeholderData: (old) => old, refetchInterval: day === today ? 60_000 : false });
-  const empty = offered.data !== undefined && !latest;
+  const empty = offered.data !== undefined && !last;
 
   // Days and what stands behind a figure are places one comes back from, so they go into the history; filters do not.
   const go = (changes: Record<string, string>) =>
@@ -49,7 +49,7 @@ export default function Overview() {
       ) : (
         <>
           <FilterBar filters={scope} set={set} reset={() => set(Object.fromEntries(Object.keys(scope).map((name) => [name, undefined])))} fields={['shop', 'team', 'channel']} more={['business', 'profile']} />
-          {!filters.day && latest && latest < today && <Alert type="info" showIcon style={{ marginBottom: 12 }} title={t('no_today', { today })} />}
+          {!filters.day && last && last < today && <Alert type="info" showIcon style={{ marginBottom: 12 }} title={t('no_today', { today })} />}
           {filters.day && overview.data && !overview.isPlaceholderData && overview.data.latest_day && overview.data.latest_day !== day && !overview.data.figures.some((f) => f.name === 'sessions' && f.day) && (
             <Alert
               type="info"

@@ -2,10 +2,10 @@
 import { Alert, App, Checkbox, DatePicker, Flex, Form, InputNumber, Modal, Radio, Select, Slider } from 'antd';
 import dayjs from 'dayjs';
 import { useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, type Schemas, useAct, useGet } from '../../api/client';
 import { useMe } from '../../api/me';
+import { useTranslation } from '../../i18n';
 import { Loaded, useWhy } from '../../ui/states';
 
 type Method = 'hand' | 'round_robin' | 'ratio';

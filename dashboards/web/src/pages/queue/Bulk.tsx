@@ -2,9 +2,9 @@
 // on unseen.
 import { Alert, App, Checkbox, Input, Modal, Progress, Space } from 'antd';
 import { useEffect, useMemo, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, get, type Schemas, useAct } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { Failed, useWhy } from '../../ui/states';
 import { useRuleName } from '../../ui/tags';
 

@@ -1,11 +1,12 @@
 import { WarningOutlined } from '@ant-design/icons';
 import { Checkbox, Tag, Tooltip } from 'antd';
 import { memo, useEffect, useRef } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
+import { useTranslation } from '../../i18n';
 import { decimal, time } from '../../ui/format';
 import { Emotion, Score, Severity, useRuleName } from '../../ui/tags';
+import { useSoon } from '../../ui/useSoon';
 import type { Row } from './useSessions';
 
 export interface RowsProps {
@@ -26,11 +27,12 @@ export interface RowsProps {
 export function Rows(props: RowsProps) {
   const { t } = useTranslation('queue');
   const { rows, names, selected, selectable, wide, at, list, q, onSelect, onAt } = props;
+  const shown = useSoon(rows, Math.max(14, at + 1));
   const one = (row: Row, i: number) => ({ row, name: row.agent_name || names.get(row.agent_ids[0] ?? '') || '', on: i === at, selected: selected.has(row.session_id), selectable, list, q, onSelect, onAt: () => onAt(i) });
   if (!wide) {
     return (
       <ul className="queue-cards" aria-label={t('title')}>
-        {rows.map((row, i) => (
+        {shown.map((row, i) => (
           <CardRow key={row.session_id} {...one(row, i)} />
         ))}
       </ul>
@@ -59,7 +61,7 @@ export function Rows(props: RowsProps) {
         </tr>
       </thead>
       <tbody>
-        {rows.map((row, i) => (
+        {shown.map((row, i) => (
           <TableRow key={row.session_id} {...one(row, i)} />
         ))}
       </tbody>

@@ -1,14 +1,15 @@
 import { QuestionCircleOutlined, TeamOutlined } from '@ant-design/icons';
 import { App, Button, Flex, Grid, Select, Skeleton, Spin, Tabs, Tooltip } from 'antd';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 
 import { useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { ExportButton } from '../../ui/ExportButton';
 import { FilterBar } from '../../ui/FilterBar';
-import { useFilters } from '../../ui/filters';
+import { useFilters } from '../../ui/useFilters';
 import { count } from '../../ui/format';
 import { type Key, KeyHelp, useKeys } from '../../ui/keys';
 import { Page } from '../../ui/Page';

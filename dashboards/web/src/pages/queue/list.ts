@@ -1,7 +1,7 @@
 // The list that somebody works through: a tab with filters, as the address says it. The session page reads the same
 // address, so that next and previous follow the list.
-import { is, type Me } from '../../api/me';
-import { type Filters, read } from '../../ui/filters';
+import { is, type Me } from '../../api/roles';
+import { chosen, type Filters, read } from '../../ui/filters';
 
 export type Tab = 'unreviewed' | 'mine' | 'appeals' | 'conflicts' | 'live' | 'all';
 
@@ -46,9 +46,7 @@ export function tabOf(params: URLSearchParams, me: Me): Tab {
 // queryOf is what the API is asked for.
 export function queryOf(params: URLSearchParams, me: Me): Filters {
   const tab = tabOf(params, me);
-  const all: Filters = { ...tabFilters(tab, me), ...(tab === 'live' ? { sort: 'newest' } : {}), ...read(params, own) };
-  for (const [name, value] of Object.entries(all)) if (value === '*' || (Array.isArray(value) && value[0] === '*')) delete all[name];
-  return all;
+  return chosen(params, { ...tabFilters(tab, me), ...(tab === 'live' ? { sort: 'newest' } : {}) }, own);
 }
 
 // listAddress is the part of an address that names the list, with its question mark.

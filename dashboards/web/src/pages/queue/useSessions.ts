@@ -7,12 +7,13 @@ export type Row = Schemas['QueueRow'];
 type Page = Schemas['QueueRowPage'];
 
 const path = '/api/v1/sessions';
+const limit = 50;
 
 // useSessions reads the list page by page; live ones are read again every few seconds.
 export function useSessions(query: Filters, live: boolean) {
   return useInfiniteQuery<Page, ApiError, InfiniteData<Page>, unknown[], string>({
-    queryKey: [path, { query }, 'pages'],
-    queryFn: ({ pageParam, signal }) => get(path, { query: { ...query, limit: 50, ...(pageParam ? { cursor: pageParam } : {}) } }, signal),
+    queryKey: [path, { query }, 'pages', limit],
+    queryFn: ({ pageParam, signal }) => get(path, { query: { ...query, limit, ...(pageParam ? { cursor: pageParam } : {}) } }, signal),
     initialPageParam: '',
     getNextPageParam: (last) => last.next || undefined,
     refetchInterval: live ? 10_000 : false,

@@ -2,12 +2,13 @@ import { useMutation } from '@tanstack/react-query';
 import { Alert, Button, Card, Collapse, DatePicker, Flex, Progress, Statistic, Table, Tag } from 'antd';
 import dayjs from 'dayjs';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { api, ApiError, type Schemas, useGet } from '../../api/client';
 import { useMe } from '../../api/me';
-import { addDays, count, decimal, percent } from '../../ui/format';
+import { useTranslation } from '../../i18n';
+import { addDays } from '../../ui/days';
+import { count, decimal, percent } from '../../ui/format';
 import { turnLink } from '../../ui/links';
 import { Failed } from '../../ui/states';
 

@@ -2,10 +2,9 @@ import { DeleteOutlined, PlusOutlined } from '@ant-design/icons';
 import { useQuery } from '@tanstack/react-query';
 import { Alert, Button, Card, Checkbox, Flex, Form, Input, InputNumber, Select } from 'antd';
 import { useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, type Schemas, useGet } from '../../api/client';
-import { language } from '../../i18n';
+import { language, useTranslation } from '../../i18n';
 import { Loaded, useWhy } from '../../ui/states';
 
 type Field = Schemas['Field'];

@@ -1,10 +1,11 @@
 import { App, Button, Flex, Input, Modal, Select, Table, Tag } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { api, type Schemas, useAct, useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { time } from '../../ui/format';
 import { packLink } from '../../ui/links';
 import { Loaded, Nothing, useWhy } from '../../ui/states';

@@ -1,5 +1,5 @@
-import { useTranslation } from 'react-i18next';
 
+import { useTranslation } from '../../i18n';
 import { around, type Line } from './diff';
 
 const sign = { added: '+', removed: '−', same: ' ' };

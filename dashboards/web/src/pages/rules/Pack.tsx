@@ -1,12 +1,12 @@
 import { useQuery } from '@tanstack/react-query';
 import { Alert, App, Badge, Button, Card, Flex, Grid, Menu, Segmented, Skeleton, Tabs, Tag, Tooltip } from 'antd';
 import { lazy, Suspense, useDeferredValue, useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { useBlocker, useLocation, useParams, useSearchParams } from 'react-router';
 
 import { api, ApiError, type Schemas, useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
-import { language } from '../../i18n';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { language, useTranslation } from '../../i18n';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';
 import { useRuleName } from '../../ui/tags';

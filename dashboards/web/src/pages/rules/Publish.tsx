@@ -1,8 +1,8 @@
 import { Alert, App, Checkbox, Input, Modal } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, type Schemas, useAct } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { useWhy } from '../../ui/states';
 import { differences } from './diff';
 import { Lines } from './Lines';

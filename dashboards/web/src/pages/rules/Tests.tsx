@@ -1,8 +1,8 @@
 import { useMutation } from '@tanstack/react-query';
 import { Alert, Button, Flex } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, type Schemas } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { Failed } from '../../ui/states';
 
 // Tests runs the tests that stand in the text.

@@ -1,9 +1,9 @@
 import { useMutation } from '@tanstack/react-query';
 import { Button, Collapse, Flex, Input, Tag } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, ApiError, type Schemas } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { Failed } from '../../ui/states';
 import { Emotion, Score } from '../../ui/tags';
 import { Explain } from '../session/Explain';

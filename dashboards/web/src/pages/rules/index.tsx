@@ -1,19 +1,20 @@
 import { PlusOutlined } from '@ant-design/icons';
 import { Alert, Button, Dropdown, Flex, Table, Tabs, Tag, Tooltip } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link, useNavigate } from 'react-router';
 
 import { type Schemas, useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
-import { language } from '../../i18n';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { language, useTranslation } from '../../i18n';
 import { FilterBar } from '../../ui/FilterBar';
-import { useFilters } from '../../ui/filters';
+import { useFilters } from '../../ui/useFilters';
 import { count, decimal, percent, time } from '../../ui/format';
 import { ownPack, packLink, sessionsLink } from '../../ui/links';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';
 import { Severity, useRuleName } from '../../ui/tags';
+import { useSoon } from '../../ui/useSoon';
 import { History } from './History';
 
 // Rules lists the rules in use with what they found and how right people say they are.
@@ -86,6 +87,7 @@ function RuleTable({ rules, filters }: { rules: Schemas['RuleRow'][]; filters: R
   const { t } = useTranslation('rules');
   const [dimension, setDimension] = useState<string[]>();
   const ruleName = useRuleName();
+  const soon = useSoon(rules, 20);
   if (rules.length === 0) return <Nothing text={t('no_rules')} />;
   const number = { align: 'right' as const };
   const dimensions = [...new Set(rules.map((r) => r.dimension ?? ''))];
@@ -95,7 +97,7 @@ function RuleTable({ rules, filters }: { rules: Schemas['RuleRow'][]; filters: R
       size="small"
       rowKey={(r) => `${r.pack}/${r.id}`}
       pagination={false}
-      dataSource={rules.filter((r) => !dimension?.length || dimension.includes(r.dimension ?? ''))}
+      dataSource={soon.filter((r) => !dimension?.length || dimension.includes(r.dimension ?? ''))}
       scroll={{ x: 1080 }}
       onChange={(_, chosen) => setDimension(chosen.dimension as string[] | undefined)}
       columns={[

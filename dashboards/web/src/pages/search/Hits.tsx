@@ -1,13 +1,14 @@
 import { Tag } from 'antd';
 import { memo } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { type ItemOf } from '../../api/list';
+import { useTranslation } from '../../i18n';
 import { time } from '../../ui/format';
 import { turnLink } from '../../ui/links';
 import { Emotion } from '../../ui/tags';
 import { pieces, toIndexes } from '../session/spans';
+import { useSoon } from '../../ui/useSoon';
 
 export type Turn = ItemOf<'/api/v1/turns'>;
 
@@ -36,8 +37,9 @@ interface HitsProps {
 
 // Hits are the utterances that were found, each a way into its session. Utterances of one session stand together, so that
 // a group is never torn apart by a page.
-export function Hits({ turns, grouped, agents }: HitsProps) {
+export function Hits({ turns: all, grouped, agents }: HitsProps) {
   const { t } = useTranslation('search');
+  const turns = useSoon(all);
   if (!grouped) {
     return (
       <ol className="found" aria-label={t('results')}>

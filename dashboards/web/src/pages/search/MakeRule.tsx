@@ -1,9 +1,9 @@
 import { Alert, App, Form, Input, Modal, Segmented, Select } from 'antd';
 import { useEffect } from 'react';
-import { useTranslation } from 'react-i18next';
 import { useNavigate } from 'react-router';
 
 import { api, type Schemas, useAct } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { ownPack, packLink } from '../../ui/links';
 import { useWhy } from '../../ui/states';
 

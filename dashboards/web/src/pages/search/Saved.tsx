@@ -1,10 +1,10 @@
 import { EllipsisOutlined } from '@ant-design/icons';
 import { App, Button, Card, Dropdown, Form, Input, Modal, Switch, Tag } from 'antd';
 import { useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { api, type Schemas, useAct, useGet } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { Loaded, useWhy } from '../../ui/states';
 
 type Search = Schemas['SearchRow'];

@@ -1,14 +1,16 @@
 import { ExperimentOutlined, SaveOutlined } from '@ant-design/icons';
 import { Button, Flex, Input, Skeleton, Switch } from 'antd';
 import { useMemo, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
 import { useList } from '../../api/list';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { ExportButton } from '../../ui/ExportButton';
 import { FilterBar } from '../../ui/FilterBar';
-import { address, useFilters } from '../../ui/filters';
+import { address } from '../../api/address';
+import { useFilters } from '../../ui/useFilters';
 import { count } from '../../ui/format';
 import { Page } from '../../ui/Page';
 import { Failed, Nothing } from '../../ui/states';

@@ -1,8 +1,8 @@
 import { Alert, App, Button, Modal, Skeleton, Typography } from 'antd';
 import { useEffect, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { api, type Schemas, useAct } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { Failed, useWhy } from '../../ui/states';
 import { useRuleName } from '../../ui/tags';
 import type { Judged } from './review';

@@ -1,6 +1,6 @@
 import { lazy, Suspense, useMemo } from 'react';
-import { useTranslation } from 'react-i18next';
 
+import { useTranslation } from '../../i18n';
 import { emotionColor } from '../../ui/tags';
 import type { Detail } from './review';
 

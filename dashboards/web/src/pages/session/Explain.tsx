@@ -1,9 +1,9 @@
 // Why a rule says what it says of a session: every condition with its value, and what was searched for what is absent.
 import { CheckCircleFilled, CloseCircleOutlined, MinusCircleOutlined } from '@ant-design/icons';
 import { Alert, Tag, Typography } from 'antd';
-import { useTranslation } from 'react-i18next';
 
 import type { Schemas } from '../../api/client';
+import { useTranslation } from '../../i18n';
 import { useSay } from './say';
 
 type Step = Schemas['Step'];

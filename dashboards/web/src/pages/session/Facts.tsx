@@ -1,9 +1,10 @@
 import { Tag, Typography } from 'antd';
 import type { ReactNode } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { count, dash, decimal, duration, money, percent, time } from '../../ui/format';
 import { useRuleName } from '../../ui/tags';
 import type { Detail } from './review';

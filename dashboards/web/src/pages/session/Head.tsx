@@ -1,10 +1,11 @@
 import { LeftOutlined, LinkOutlined, QuestionCircleOutlined, RightOutlined, UserSwitchOutlined } from '@ant-design/icons';
 import { App, Button, Space, Tag, Tooltip } from 'antd';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
 import { api, type Schemas, useAct } from '../../api/client';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { duration, time } from '../../ui/format';
 import { useWhy } from '../../ui/states';
 import { Severity } from '../../ui/tags';

@@ -1,10 +1,11 @@
 import { CheckOutlined, CloseOutlined, ExperimentOutlined, FlagOutlined, LoadingOutlined, QuestionCircleOutlined, WarningOutlined } from '@ant-design/icons';
 import { Button, Input, Tag, Tooltip } from 'antd';
 import { useEffect, useRef, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
 import { useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { clock, decimal, time } from '../../ui/format';
 import { Loaded } from '../../ui/states';
 import { Severity, useRuleName } from '../../ui/tags';

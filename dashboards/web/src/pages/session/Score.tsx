@@ -1,8 +1,9 @@
 import { Button, InputNumber, Tag, Typography } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { dash, decimal, time } from '../../ui/format';
 import { Emotion, Score as ScoreNumber, useRuleName } from '../../ui/tags';
 import { type Action, type Detail, isVoid, type Judged, type Review } from './review';

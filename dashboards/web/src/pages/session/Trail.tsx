@@ -1,7 +1,7 @@
 import { Button, Input, Tag } from 'antd';
 import { useState } from 'react';
-import { useTranslation } from 'react-i18next';
 
+import { useTranslation } from '../../i18n';
 import { decimal, time } from '../../ui/format';
 import { useRuleName } from '../../ui/tags';
 import type { Action, Judged, Review } from './review';

@@ -1,9 +1,9 @@
 import { ClockCircleOutlined, PlayCircleOutlined } from '@ant-design/icons';
 import { Tag, Tooltip } from 'antd';
 import { memo, useMemo } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link } from 'react-router';
 
+import { useTranslation } from '../../i18n';
 import { clock, duration, time } from '../../ui/format';
 import { Emotion, severityColor, useRuleName } from '../../ui/tags';
 import type { Detail, Judged } from './review';

@@ -1,11 +1,12 @@
 import { ArrowLeftOutlined, CheckOutlined, RightOutlined, RollbackOutlined } from '@ant-design/icons';
 import { App, Badge, Button, Grid, Tabs } from 'antd';
 import { useEffect, useMemo, useRef, useState } from 'react';
-import { useTranslation } from 'react-i18next';
 import { Link, useLocation, useNavigate, useParams, useSearchParams } from 'react-router';
 
 import { useGet } from '../../api/client';
-import { is, useMe } from '../../api/me';
+import { useMe } from '../../api/me';
+import { is } from '../../api/roles';
+import { useTranslation } from '../../i18n';
 import { type Key, KeyHelp, useKeys } from '../../ui/keys';
 import { Page } from '../../ui/Page';
 import { Loaded, Nothing } from '../../ui/states';

@@ -1,6 +1,6 @@
 // The server's own sentences in the reader's language. What is not known here is shown as it came.
-import { useTranslation } from 'react-i18next';
 
+import { useTranslation } from '../../i18n';
 import { useRuleName } from '../../ui/tags';
 
 // Patterns of sentences, with the word that says the same; groups fill in {{a}}, {{b}} and so on.
