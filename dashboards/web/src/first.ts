@@ -17,7 +17,20 @@ export interface At {
 }
 
 const of = (path: string, query: object): Ask => ({ path, params: { query: { ...query } } });
-const page = (path: string, query: object): Ask => ({ ...of(path, query), list: 50 });
+const page = (path: string, query: object, size = 50): Ask => ({ ...of(path, query), list: size });
+
+// oneAgent is the page of an agent, under /me and by the agent's address.
+function oneAgent(agent: string, { search, me, last }: At): Ask[] {
+  const { agent: _, ...filters } = chosen(search, monthTo(me.today, last), ownOfOne);
+  const { profile: __, ...plain } = filters;
+  const own = { ...plain, agent: [agent] };
+  return [
+    of('/api/v1/kpi', besideOf(filters, comparisonOf(search))),
+    of('/api/v1/kpi/trend', { ...filters, by: 'agent', whole: '1', agent: [agent] }),
+    of('/api/v1/kpi/broken', own),
+    page('/api/v1/sessions', { ...own, sort: 'newest' }, 10),
+  ];
+}
 
 const reads: Record<string, (at: At) => Ask[]> = {
   '/': ({ search, me, last }) => {
@@ -47,10 +60,17 @@ const reads: Record<string, (at: At) => Ask[]> = {
     const { sort, ...where } = chosen(search);
     return [page('/api/v1/opinions', { ...where, ...(sort ? { sort } : {}) }), of('/api/v1/opinions/counts', where)];
   },
-  '/opinions/:id': ({ values, search }) => [{ path: '/api/v1/opinions/{opinion_id}', params: { path: { opinion_id: values.id }, query: chosen(search) } }],
+  '/opinions/:id': ({ values, search }) => {
+    const params = { path: { opinion_id: values.id }, query: chosen(search) };
+    return [
+      { path: '/api/v1/opinions/{opinion_id}', params },
+      { path: '/api/v1/opinions/{opinion_id}/quotes', params, list: 20 },
+      { path: '/api/v1/opinions/{opinion_id}/customers', params, list: 10 },
+    ];
+  },
   '/agents': ({ search, me, last }) => (search.get('tab') === 'training' ? [] : [of('/api/v1/kpi', figuresOf(chosen(search, monthTo(me.today, last), ownOfTable), viewOf(search)))]),
-  '/agents/:id': ({ search, me, last }) => [of('/api/v1/kpi', besideOf(chosen(search, monthTo(me.today, last), ownOfOne), comparisonOf(search)))],
-  '/me': ({ search, me, last }) => (me.agent_id ? [of('/api/v1/kpi', besideOf(chosen(search, monthTo(me.today, last), ownOfOne), comparisonOf(search)))] : []),
+  '/agents/:id': (at) => oneAgent(at.values.id, at),
+  '/me': (at) => (at.me.agent_id ? oneAgent(at.me.agent_id, at) : []),
   '/search': ({ search }) => {
     const filters = chosen(search, {}, ['group']);
     return Object.keys(filters).length > 0 ? [page('/api/v1/turns', filters)] : [];
