@@ -25,7 +25,16 @@ export function pageAt(address: string): { page: string; values: Record<string, 
   for (const page of Object.keys(pages)) {
     const parts = page.split('/').filter(Boolean);
     if (parts.length !== at.length || !parts.every((part, i) => part.startsWith(':') || part === at[i])) continue;
-    return { page, values: Object.fromEntries(parts.flatMap((part, i) => (part.startsWith(':') ? [[part.slice(1), decodeURIComponent(at[i])]] : []))) };
+    return { page, values: Object.fromEntries(parts.flatMap((part, i) => (part.startsWith(':') ? [[part.slice(1), decoded(at[i])]] : []))) };
   }
   return undefined;
+}
+
+// decoded leaves alone what is no encoding: the page then says that there is no such thing.
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }

@@ -83,10 +83,13 @@ export interface Params {
   query?: Record<string, unknown>;
 }
 
-// useGet reads a GET route. Its key is the path and the parameters, so that invalidate(path) makes it read again.
+// keyOf is where an answer is kept: by path and parameters, so that invalidate(path) makes it read again.
+export const keyOf = ({ path, params = {}, list }: Ask) => (list === undefined ? [path, params] : [path, params, 'pages', list]);
+
+// useGet reads a GET route.
 export function useGet<P extends Gets>(path: P, params: Params = {}, options: Omit<UseQueryOptions<Answer<P>, ApiError>, 'queryKey' | 'queryFn'> = {}) {
   return useQuery<Answer<P>, ApiError>({
-    queryKey: [path, params],
+    queryKey: keyOf({ path, params }),
     queryFn: ({ signal }) => get(path, params, signal),
     ...options,
   });
@@ -102,8 +105,8 @@ export async function get<P extends Gets>(path: P, params: Params = {}, signal?:
 // prefetch reads what was asked for already into the place where useGet, or with a page size useList, looks for it. It throws nothing.
 export function prefetch({ path, params = {}, list }: Ask): Promise<void> {
   const read = (query: object, signal: AbortSignal) => get(path as Gets, { ...params, query: { ...params.query, ...query } }, signal) as Promise<unknown>;
-  if (list === undefined) return queryClient.prefetchQuery({ queryKey: [path, params], queryFn: ({ signal }) => read({}, signal) });
-  return queryClient.prefetchInfiniteQuery({ queryKey: [path, params, 'pages', list], queryFn: ({ signal }) => read({ limit: list }, signal), initialPageParam: undefined });
+  if (list === undefined) return queryClient.prefetchQuery({ queryKey: keyOf({ path, params }), queryFn: ({ signal }) => read({}, signal) });
+  return queryClient.prefetchInfiniteQuery({ queryKey: keyOf({ path, params, list }), queryFn: ({ signal }) => read({ limit: list }, signal), initialPageParam: undefined });
 }
 
 // useAct is a change of the server: act does it, and what `changes` names (paths, or beginnings of paths) is read again

@@ -31,6 +31,3 @@ export function read(request: Request): Promise<Response> {
   started.delete(request.url);
   return answer;
 }
-
-// unread are the addresses that were asked for and not read yet.
-export const unread = () => [...started.keys()];

@@ -1,7 +1,7 @@
 import { keepPreviousData, useInfiniteQuery } from '@tanstack/react-query';
 import { useMemo } from 'react';
 
-import { type ApiError, get, type Params, type QueryOf } from './client';
+import { type ApiError, get, keyOf, type Params, type QueryOf } from './client';
 import type { paths } from './schema';
 
 type Lists = { [P in keyof paths]: paths[P] extends { get: { responses: { 200: { content: { 'application/json': { items: unknown[]; next?: string } } } } } } ? P : never }[keyof paths];
@@ -13,7 +13,7 @@ export type ItemOf<P extends Lists> = Page<P> extends { items: (infer I)[] } ? I
 export function useList<P extends Lists>(path: P, params: Params = {}, options: { limit?: number; enabled?: boolean } = {}) {
   const { limit = 50, enabled = true } = options;
   const query = useInfiniteQuery<Page<P>, ApiError, { pages: Page<P>[] }, unknown[], string | undefined>({
-    queryKey: [path, params, 'pages', limit],
+    queryKey: keyOf({ path, params, list: limit }),
     queryFn: async ({ pageParam, signal }) => (await get(path as never, { ...params, query: { ...params.query, limit, cursor: pageParam } as QueryOf<never> }, signal)) as Page<P>,
     initialPageParam: undefined,
     getNextPageParam: (last) => (last as { next?: string }).next || undefined,
