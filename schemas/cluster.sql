@@ -131,6 +131,9 @@ ENGINE = MergeTree PARTITION BY base ORDER BY (day, session_id) SETTINGS allow_n
 CREATE TABLE IF NOT EXISTS tingke.turn_facts ON CLUSTER '{cluster}' AS tingke_one.turn_facts
 ENGINE = MergeTree PARTITION BY base ORDER BY (newest, session_id, position);
 
+CREATE TABLE IF NOT EXISTS tingke.session_texts ON CLUSTER '{cluster}' AS tingke_one.session_texts
+ENGINE = MergeTree PARTITION BY base ORDER BY session_id SETTINGS index_granularity = 32, min_compress_block_size = 16384, max_compress_block_size = 65536;
+
 CREATE TABLE IF NOT EXISTS tingke.kpi_inputs ON CLUSTER '{cluster}' AS tingke_one.kpi_inputs
 ENGINE = MergeTree PARTITION BY base ORDER BY (kpi_since, session_id) SETTINGS index_granularity = 1024;
 

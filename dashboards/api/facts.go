@@ -52,8 +52,8 @@ func broken(more string) string {
 // opinions is an expression of the opinion that an opinion counts for.
 const mergedOpinion = "if(empty(merged.1), opinion, transform(opinion, arrayPushBack(merged.1, ''), arrayPushBack(merged.2, ''), opinion))"
 
-// withMerged names the merges for mergedOpinion.
-const withMerged = "WITH (SELECT (groupArray(opinion_id), groupArray(target_id)) FROM (SELECT opinion_id, target_id FROM opinion_redirects ORDER BY opinion_id)) AS merged "
+// withMerged names the merges for mergedOpinion; its parameters are those of registered.merges.
+const withMerged = "WITH ({m_from:Array(String)}, {m_to:Array(String)}) AS merged "
 
 // days is a condition that lets the engine find rows by their days.
 func daysOf(list []string) string { return "day IN ('" + strings.Join(list, "', '") + "')" }

@@ -111,35 +111,30 @@ func (a *API) brokenRules(r *Request) (any, error) {
 		return nil, err
 	}
 	page := &Page[BrokenRule]{}
-	var examples []BrokenHit
-	var latest []struct {
-		Rule string   `ch:"rule_id"`
-		IDs  []string `ch:"ids"`
-		Hits []string `ch:"hit_ids"`
-	}
+	var latest []BrokenHit
 	q := a.reads(r.Context())
 	q.all(&page.Items, "SELECT toString(rule_id) AS rule_id, toString(argMax(severity, "+rank+")) AS worst, count() AS hits, uniqExact(session_id) AS hit_sessions, countIf(decision IN ('dismiss', 'overturn')) AS dismissed FROM "+
 		x.hits(on)+" WHERE "+where+" GROUP BY rule_id ORDER BY hits DESC, rule_id LIMIT 200", p...)
-	// The copy knows which hits these are, the view why they are.
-	q.all(&latest, fmt.Sprintf("SELECT toString(rule_id) AS rule_id, arrayMap(x -> x.2, best) AS ids, arrayMap(x -> x.3, best) AS hit_ids FROM (SELECT rule_id, groupArraySorted(%d)((-toInt32(assumeNotNull(day)), session_id, hit_id)) AS best FROM ", latestHits)+
-		x.hits(on)+" WHERE "+where+" GROUP BY rule_id)", p...)
+	q.all(&latest, fmt.Sprintf(`SELECT toString(rule_id) AS rule_id, x.2 AS session_id, x.3 AS hit_id, toDate(-x.1) AS hit_day, x.4 AS agent_id, x.5 AS decision FROM (
+			SELECT rule_id, groupArraySorted(%d)((-toInt32(assumeNotNull(day)), session_id, hit_id, toString(agent_id), toString(decision))) AS best FROM %s WHERE %s GROUP BY rule_id)
+		ARRAY JOIN best AS x`, latestHits, x.hits(on), where), p...)
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	var ids, hits []string
+	var ids []string
 	for _, l := range latest {
-		ids, hits = append(ids, l.IDs...), append(hits, l.Hits...)
+		ids = append(ids, l.SessionID)
 	}
-	if len(hits) > 0 {
-		err := a.Warehouse.Conn().Select(r.Context(), &examples, "SELECT rule_id, session_id, hit_id, assumeNotNull(day) AS hit_day, agent_id, evidence_seqs, reason, decision FROM hits WHERE session_id IN {ids:Array(String)} AND (session_id, hit_id) IN arrayZip({ids:Array(String)}, {hits:Array(String)})"+
-			" ORDER BY rule_id, day DESC, session_id, hit_id", named("ids", ids), named("hits", hits))
-		if err != nil {
-			return nil, err
-		}
+	texts, err := a.Warehouse.Texts(r.Context(), warehouse.HitTexts, ids)
+	if err != nil {
+		return nil, err
 	}
 	for i := range page.Items {
-		for _, x := range examples {
+		for _, x := range latest {
 			if x.RuleID == page.Items[i].RuleID {
+				if t := texts[x.SessionID]; t != nil {
+					x.Reason, x.Seqs = t.Reason(x.HitID), t.Evidence(x.HitID)
+				}
 				page.Items[i].Latest = append(page.Items[i].Latest, x)
 			}
 		}

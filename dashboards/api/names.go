@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/tingke/tingke/pipeline/memo"
@@ -33,29 +34,62 @@ func (a *API) agentNames(ctx context.Context, x facts) (map[string]string, error
 	})
 }
 
-// opinionTitles are the titles of all opinions and where merged ones went. They are shared and must not be changed.
-type opinionTitles struct{ titles, merged map[string]string }
+// registered is what the registry of opinions says at a moment: the opinions without figures, and which of those that
+// sessions name count for them. It is shared and must not be changed.
+type registered struct {
+	heads    []OpinionRow
+	at       map[string]int // of heads, by id
+	merged   map[string]string
+	from, to []string // merged, as arrays
+}
 
-func (a *API) opinionTitles(ctx context.Context, x facts) (*opinionTitles, error) {
-	return memo.Remember(ctx, a.memo, "titles"+x.cut.Opinions, nil, func(ctx context.Context) (*opinionTitles, error) {
-		var list []OpinionRef
+func (a *API) registered(ctx context.Context, x facts) (*registered, error) {
+	return memo.Remember(ctx, a.memo, "registered"+x.cut.Opinions, nil, func(ctx context.Context) (*registered, error) {
+		out := &registered{at: map[string]int{}, merged: map[string]string{}}
 		var gone []struct {
 			ID     string `ch:"opinion_id"`
 			Target string `ch:"target_id"`
 		}
 		q := a.reads(ctx)
-		q.all(&list, "SELECT opinion_id, title FROM opinion_heads")
-		q.all(&gone, "SELECT opinion_id, target_id FROM opinion_redirects")
+		q.all(&out.heads, "SELECT opinion_id, title, aspect, product, kind, polarity, department, status, fixed_on, owner, note, answer FROM opinion_heads")
+		q.all(&gone, "SELECT opinion_id, target_id FROM opinion_redirects ORDER BY opinion_id")
 		if err := q.wait(); err != nil {
 			return nil, err
 		}
-		out := &opinionTitles{make(map[string]string, len(list)), make(map[string]string, len(gone))}
-		for _, o := range list {
-			out.titles[o.ID] = o.Title
+		for i, o := range out.heads {
+			out.at[o.ID] = i
 		}
 		for _, o := range gone {
 			out.merged[o.ID] = o.Target
+			out.from, out.to = append(out.from, o.ID), append(out.to, o.Target)
 		}
 		return out, nil
 	})
 }
+
+// title is that of an opinion, empty for one that is not there.
+func (o *registered) title(id string) string {
+	if i, ok := o.at[id]; ok {
+		return o.heads[i].Title
+	}
+	return ""
+}
+
+// of are the opinions, as sessions name them, that count for some; never nil.
+func (o *registered) of(ids ...string) []string {
+	out := []string{}
+	for i, target := range o.to {
+		if slices.Contains(ids, target) {
+			out = append(out, o.from[i])
+		}
+	}
+	for _, id := range ids {
+		if o.merged[id] == "" {
+			out = append(out, id)
+		}
+	}
+	return out
+}
+
+// merges are the parameters of withMerged.
+func (o *registered) merges() []any { return []any{named("m_from", o.from), named("m_to", o.to)} }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,8 +13,10 @@ import (
 
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/nlp/opinion"
+	"github.com/tingke/tingke/pipeline/memo"
 	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/pipeline/warehouse"
+	"github.com/tingke/tingke/schemas"
 )
 
 var (
@@ -90,12 +93,20 @@ type OpinionCustomer struct {
 
 var opinionID = regexp.MustCompile(`^[0-9a-f]{16}$`)
 
-// findOpinion resolves merges and gives the registry's entry.
-func (a *API) findOpinion(ctx context.Context, id string) (*opinions.Entry, *opinions.State, error) {
+// findOpinion resolves merges and gives the registry's entry; it and the state are shared and must not be changed.
+func (a *API) findOpinion(ctx context.Context, x facts, id string) (*opinions.Entry, *opinions.State, error) {
 	if !opinionID.MatchString(id) {
 		return nil, nil, NotFound("opinion")
 	}
-	state, _, err := opinions.Load(ctx, a.Warehouse)
+	latest, err := a.Warehouse.LatestOpinionEpoch(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	// Events count from the epoch that publishes them.
+	state, err := memo.Remember(ctx, a.memo, fmt.Sprint("registry", latest.Epoch, x.cut.Opinions), nil, func(ctx context.Context) (*opinions.State, error) {
+		state, _, err := opinions.Load(ctx, a.Warehouse)
+		return state, err
+	})
 	if err != nil {
 		return nil, nil, err
 	}
@@ -107,17 +118,13 @@ func (a *API) findOpinion(ctx context.Context, id string) (*opinions.Entry, *opi
 }
 
 // opinionRow reads one row. An opinion that nobody of the caller's teams has said is not there for the caller.
-func (a *API) opinionRow(r *Request, id string) (*OpinionRow, error) {
-	x, err := a.facts(r.Context())
-	if err != nil {
-		return nil, err
-	}
-	rows, err := a.opinionTable(r.Context(), x, r.Filter, oneOpinion, named("o_id", id))
+func (a *API) opinionRow(r *Request, x facts, id string) (*OpinionRow, error) {
+	rows, err := a.opinionTable(r.Context(), x, r.Filter, id)
 	if err != nil {
 		return nil, err
 	}
 	if len(rows) == 0 && r.Filter.Set() { // nobody said it in the period: the head without counts
-		all, err := a.opinionTable(r.Context(), x, r.Filter.Only(), oneOpinion, named("o_id", id))
+		all, err := a.opinionTable(r.Context(), x, r.Filter.Only(), id)
 		if err == nil && len(all) > 0 {
 			all[0].Mentions, all[0].Sessions, all[0].Customers = 0, 0, 0
 		}
@@ -131,12 +138,29 @@ func (a *API) opinionRow(r *Request, id string) (*OpinionRow, error) {
 	return &rows[0], a.sparks(r.Context(), x, r.Filter, rows)
 }
 
-func (a *API) opinion(r *Request) (any, error) {
-	e, state, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+// opinionNow is the row of an opinion after a change.
+func (a *API) opinionNow(r *Request, id string) (*OpinionRow, error) {
+	x, err := a.facts(r.Context())
 	if err != nil {
 		return nil, err
 	}
-	row, err := a.opinionRow(r, e.ID)
+	return a.opinionRow(r, x, id)
+}
+
+// askedOpinion is the opinion that the address of a request names, merges resolved.
+func (a *API) askedOpinion(r *Request) (x facts, e *opinions.Entry, state *opinions.State, row *OpinionRow, err error) {
+	if x, err = a.facts(r.Context()); err != nil {
+		return x, nil, nil, nil, err
+	}
+	if e, state, err = a.findOpinion(r.Context(), x, r.PathValue("opinion_id")); err != nil {
+		return x, nil, nil, nil, err
+	}
+	row, err = a.opinionRow(r, x, e.ID)
+	return x, e, state, row, err
+}
+
+func (a *API) opinion(r *Request) (any, error) {
+	x, e, state, row, err := a.askedOpinion(r)
 	if err != nil {
 		return nil, err
 	}
@@ -147,13 +171,13 @@ func (a *API) opinion(r *Request) (any, error) {
 	}
 	on, p := r.Filter.On("mentions")
 	p = params(p, []any{named("id", e.ID)})
-	x, err := a.facts(r.Context())
+	known, err := a.registered(r.Context(), x)
 	if err != nil {
 		return nil, err
 	}
-	said, sp := x.saidSource(r.Filter, ofOpinion)
+	said, sp := x.saidSource(r.Filter, known.of(e.ID))
 	q := a.reads(r.Context())
-	q.all(&d.Days, "SELECT day, sum(mentions) AS mentions, uniqExact(session_id) AS sessions, uniqExact(customer) AS customers FROM "+said+" GROUP BY day ORDER BY day NULLS LAST", params(sp, []any{named("o_id", e.ID)})...)
+	q.all(&d.Days, "SELECT day, sum(mentions) AS mentions, uniqExact(session_id) AS sessions, uniqExact(customer) AS customers FROM "+said+" GROUP BY day ORDER BY day NULLS LAST", sp...)
 	q.run(func(ctx context.Context) (err error) {
 		d.Quotes, err = a.quotes(ctx, x, r, e.ID, answerQuotes, 0)
 		return err
@@ -178,7 +202,7 @@ func (a *API) opinion(r *Request) (any, error) {
 		N  uint64 `ch:"n"`
 	}
 	if len(d.Parts) > 0 {
-		q.all(&own, "SELECT toString(opinion) AS opinion, sum(mentions) AS n FROM "+said+" GROUP BY opinion", params(sp, []any{named("o_id", e.ID)})...)
+		q.all(&own, "SELECT toString(opinion) AS opinion, sum(mentions) AS n FROM "+said+" GROUP BY opinion", sp...)
 	}
 	if err := q.wait(); err != nil {
 		return nil, err
@@ -230,75 +254,74 @@ func (a *API) answers(quotes []OpinionQuote, approved string, byAgent bool) Opin
 
 // quotes reads mentions of an opinion, the latest first, with the replies.
 func (a *API) quotes(ctx context.Context, x facts, r *Request, id string, limit, offset int) ([]OpinionQuote, error) {
-	// First in which sessions, each of which has one at least; then the words of these.
-	said, p := x.saidSource(r.Filter, ofOpinion)
-	var in []struct {
-		ID  string `ch:"session_id"`
-		Day Day    `ch:"day"`
-	}
-	if err := a.Warehouse.Conn().Select(ctx, &in, fmt.Sprintf("SELECT DISTINCT session_id, day FROM %s ORDER BY day DESC NULLS LAST, session_id LIMIT %d", said, limit+offset), params(p, []any{named("o_id", id)})...); err != nil || len(in) == 0 {
-		return nil, err
-	}
-	sessions := make([]string, len(in))
-	for i, x := range in {
-		sessions[i] = x.ID
-	}
-	var out []OpinionQuote
-	if err := a.Warehouse.Conn().Select(ctx, &out, fmt.Sprintf("SELECT session_id, seq, text, day, shop, customer_id FROM mentions WHERE session_id IN {ids:Array(String)} AND opinion_id = {id:String} ORDER BY day DESC NULLS LAST, session_id, seq, start LIMIT %d OFFSET %d", limit, offset),
-		named("ids", sessions), named("id", id)); err != nil || len(out) == 0 {
-		return out, err
-	}
-	var ids []string
-	for _, q := range out {
-		ids = append(ids, q.SessionID)
-	}
-	slices.Sort(ids)
-	var turns []struct {
-		ID    string `ch:"session_id"`
-		Seq   int64  `ch:"seq"`
-		Role  string `ch:"role"`
-		Agent string `ch:"agent_id"`
-		Text  string `ch:"text"`
-		Auto  bool   `ch:"auto"`
-	}
-	if err := a.Warehouse.Conn().Select(ctx, &turns, "SELECT session_id, seq, role, agent_id, text, auto FROM turns WHERE session_id IN {ids:Array(String)} ORDER BY session_id, position", named("ids", slices.Compact(ids))); err != nil {
-		return nil, err
-	}
-	for i := range out {
-		q := &out[i]
-		after := false
-		var reply []string
-		for _, t := range turns {
-			switch {
-			case t.ID != q.SessionID:
-			case !after:
-				after = t.Seq == q.Seq
-			case t.Role == "customer" && len(reply) > 0:
-				after = false
-			case t.Role == "agent" && !t.Auto && strings.TrimSpace(t.Text) != "":
-				reply = append(reply, t.Text)
-				if q.Agent == "" {
-					q.Agent = t.Agent
-				}
-			}
-			if !after && len(reply) > 0 {
-				break
-			}
-		}
-		q.Reply = strings.Join(reply, "\n")
-	}
-	return out, nil
-}
-
-func (a *API) opinionQuotes(r *Request) (any, error) {
-	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	// First in which sessions and how often, then the words of those that are shown.
+	known, err := a.registered(ctx, x)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.opinionRow(r, e.ID); err != nil {
+	said, p := x.saidSource(r.Filter, known.of(id))
+	var in []struct {
+		ID       string   `ch:"session_id"`
+		Opinions []string `ch:"opinions"`
+		Mentions uint64   `ch:"n"`
+	}
+	if err := a.Warehouse.Conn().Select(ctx, &in, fmt.Sprintf("SELECT session_id, groupUniqArray(toString(opinion)) AS opinions, sum(mentions) AS n FROM %s GROUP BY day, session_id ORDER BY day DESC NULLS LAST, session_id LIMIT %d", said, limit+offset), p...); err != nil {
 		return nil, err
 	}
-	x, err := a.facts(r.Context())
+	for len(in) > 0 && int(in[0].Mentions) <= offset {
+		offset -= int(in[0].Mentions)
+		in = in[1:]
+	}
+	var ids []string
+	for n := 0; len(ids) < len(in) && n < offset+limit; {
+		n += int(in[len(ids)].Mentions)
+		ids = append(ids, in[len(ids)].ID)
+	}
+	texts, err := a.Warehouse.Texts(ctx, warehouse.TurnTexts|warehouse.MentionTexts, ids)
+	if err != nil {
+		return nil, err
+	}
+	var out []OpinionQuote
+	for i, id := range ids {
+		s := texts[id]
+		if s == nil { // written anew since, without it
+			continue
+		}
+		var at []int
+		for j, o := range s.MentionOpinion {
+			if slices.Contains(in[i].Opinions, o) {
+				at = append(at, j)
+			}
+		}
+		slices.SortStableFunc(at, func(i, j int) int {
+			return cmp.Or(cmp.Compare(s.MentionTurn[i], s.MentionTurn[j]), cmp.Compare(s.MentionStart[i], s.MentionStart[j]))
+		})
+		for _, j := range at {
+			q := OpinionQuote{SessionID: id, Seq: s.MentionTurn[j], Text: s.MentionText[j], Day: s.Day, Shop: s.Shop, Customer: s.CustomerID}
+			q.Reply, q.Agent = replyTo(s, q.Seq)
+			out = append(out, q)
+		}
+	}
+	return out[min(offset, len(out)):min(offset+limit, len(out))], nil
+}
+
+// replyTo gives the turns of the agent after a turn, up to the customer's next one, and who spoke the first of them.
+func replyTo(s *warehouse.SessionTexts, seq int64) (reply, agent string) {
+	var lines []string
+	for i := slices.Index(s.TurnSeq, seq) + 1; i > 0 && i < len(s.TurnSeq); i++ {
+		switch {
+		case s.TurnRole[i] == string(schemas.Customer) && len(lines) > 0:
+			return strings.Join(lines, "\n"), agent
+		case s.TurnRole[i] == string(schemas.Agent) && !s.TurnAuto[i] && strings.TrimSpace(s.TurnText[i]) != "":
+			lines = append(lines, s.TurnText[i])
+			agent = cmp.Or(agent, s.TurnAgent[i])
+		}
+	}
+	return strings.Join(lines, "\n"), agent
+}
+
+func (a *API) opinionQuotes(r *Request) (any, error) {
+	x, e, _, _, err := a.askedOpinion(r)
 	if err != nil {
 		return nil, err
 	}
@@ -308,26 +331,20 @@ func (a *API) opinionQuotes(r *Request) (any, error) {
 }
 
 func (a *API) opinionCustomers(r *Request) (any, error) {
-	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	x, e, _, _, err := a.askedOpinion(r)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := a.opinionRow(r, e.ID); err != nil {
-		return nil, err
-	}
-	x, err := a.facts(r.Context())
+	known, err := a.registered(r.Context(), x)
 	if err != nil {
 		return nil, err
 	}
-	where, p := r.Filter.Facts()
-	// Which sessions they are in, the order of opinions tells faster than the arrays of all sessions.
-	source := x.sessions("customer_id != '' AND session_id IN (SELECT session_id FROM opinion_facts WHERE " + x.cut.Live() + " AND opinion IN " + ofOpinion + ") AND " + where)
+	said, p := x.saidSource(r.Filter, known.of(e.ID))
 	return offsetPage(r, func(offset, limit int) ([]OpinionCustomer, error) {
 		var out []OpinionCustomer
-		return out, a.Warehouse.Conn().Select(r.Context(), &out, fmt.Sprintf(`SELECT customer_id, count() AS n, max(day) AS last_day, argMax(session_id, (ifNull(day, toDate('1970-01-01')), session_id)) AS last_session,
-			argMax(toString(shop), (ifNull(day, toDate('1970-01-01')), session_id)) AS last_shop FROM (SELECT session_id, customer_id, day, shop, mention_opinion FROM %s)
-			ARRAY JOIN mention_opinion AS opinion WHERE opinion IN %s GROUP BY customer_id ORDER BY last_day DESC NULLS LAST, customer_id LIMIT %d OFFSET %d`, source, ofOpinion, limit, offset),
-			params(p, []any{named("o_id", e.ID)})...)
+		return out, a.Warehouse.Conn().Select(r.Context(), &out, fmt.Sprintf(`SELECT customer_id, sum(mentions) AS n, max(day) AS last_day, argMax(session_id, (ifNull(day, toDate('1970-01-01')), session_id)) AS last_session,
+			argMax(toString(shop), (ifNull(day, toDate('1970-01-01')), session_id)) AS last_shop FROM %s WHERE customer_id != ''
+			GROUP BY customer_id ORDER BY last_day DESC NULLS LAST, customer_id LIMIT %d OFFSET %d`, said, limit, offset), p...)
 	})
 }
 
@@ -406,11 +423,8 @@ func (a *API) changeOpinion(r *Request) (any, error) {
 	if r.Who.Role == access.Supervisor && (*c != OpinionChange{Answer: c.Answer}) {
 		return nil, Forbidden("supervisors set the approved answer; the rest is for product managers")
 	}
-	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	_, e, _, _, err := a.askedOpinion(r)
 	if err != nil {
-		return nil, err
-	}
-	if _, err := a.opinionRow(r, e.ID); err != nil {
 		return nil, err
 	}
 	ctx := r.Context()
@@ -435,7 +449,7 @@ func (a *API) changeOpinion(r *Request) (any, error) {
 			return nil, err
 		}
 	}
-	return a.opinionRow(r, e.ID)
+	return a.opinionNow(r, e.ID)
 }
 
 // OpinionMerge names the opinions that are to count for another.
@@ -458,7 +472,7 @@ func (m *OpinionMerge) Check() error {
 
 func (a *API) mergeOpinions(r *Request) (any, error) {
 	m := Body[OpinionMerge](r)
-	e, state, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	_, e, state, _, err := a.askedOpinion(r)
 	if err != nil {
 		return nil, err
 	}
@@ -473,7 +487,7 @@ func (a *API) mergeOpinions(r *Request) (any, error) {
 	if err := a.keeper(func(k *opinions.Keeper) error { return k.Merge(r.Context(), e.ID, m.IDs, r.Who.User) }); err != nil {
 		return nil, err
 	}
-	return a.opinionRow(r, e.ID)
+	return a.opinionNow(r, e.ID)
 }
 
 // OpinionUnmerge names opinions whose merge is taken back.
@@ -486,7 +500,7 @@ func (m *OpinionUnmerge) Check() error { return (&OpinionMerge{m.IDs}).Check() }
 
 func (a *API) unmergeOpinions(r *Request) (any, error) {
 	m := Body[OpinionUnmerge](r)
-	e, state, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	_, e, state, _, err := a.askedOpinion(r)
 	if err != nil {
 		return nil, err
 	}
@@ -504,7 +518,7 @@ func (a *API) unmergeOpinions(r *Request) (any, error) {
 	if err := a.keeper(func(k *opinions.Keeper) error { return k.Unmerge(r.Context(), m.IDs, r.Who.User) }); err != nil {
 		return nil, err
 	}
-	return a.opinionRow(r, e.ID)
+	return a.opinionNow(r, e.ID)
 }
 
 // OpinionSplit says which members move to a new opinion.
@@ -530,7 +544,7 @@ func (s *OpinionSplit) Check() error {
 
 func (a *API) splitOpinion(r *Request) (any, error) {
 	s := Body[OpinionSplit](r)
-	e, _, err := a.findOpinion(r.Context(), r.PathValue("opinion_id"))
+	_, e, _, _, err := a.askedOpinion(r)
 	if err != nil {
 		return nil, err
 	}
@@ -555,7 +569,7 @@ func (a *API) splitOpinion(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	rows, err := a.opinionTable(r.Context(), x, r.Filter, oneOpinion, named("o_id", id))
+	rows, err := a.opinionTable(r.Context(), x, r.Filter, id)
 	if err != nil {
 		return nil, err
 	}

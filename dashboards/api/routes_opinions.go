@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/ClickHouse/clickhouse-go/v2/lib/driver"
-
 	"github.com/tingke/tingke/dashboards/filter"
 	"github.com/tingke/tingke/pipeline/memo"
 	"github.com/tingke/tingke/pipeline/opinions"
@@ -155,27 +153,26 @@ func (x *opinionFigures) trend() string {
 	return "steady"
 }
 
-// saidSource gives rows of what was said in the sessions of a filter: opinion, day, session_id, customer, mentions. ids,
-// where it is not empty, is an expression of the opinions that it is about.
-func (x facts) saidSource(f filter.Filter, ids string) (string, []any) {
-	only := "1"
-	if ids != "" {
-		only = "opinion IN " + ids
+// saidSource gives rows of what was said in the sessions of a filter: opinion, day, session_id, customer_id, customer (its
+// hash), shop, mentions. ids are the opinions, as sessions name them, that it is about; nil for all.
+func (x facts) saidSource(f filter.Filter, ids []string) (string, []any) {
+	only, about := "1", []any(nil)
+	if ids != nil {
+		only, about = "opinion IN {said:Array(String)}", []any{named("said", ids)}
 	}
 	where, p := f.Facts()
 	if where == "1" {
-		return "(SELECT opinion, day, session_id, customer, mentions FROM opinion_facts WHERE " + x.cut.Live() + " AND " + only + ")", nil
+		return "(SELECT opinion, day, session_id, customer_id, customer, shop, mentions FROM opinion_facts WHERE " + x.cut.Live() + " AND " + only + ")", about
 	}
-	return `(SELECT opinion, day, session_id, sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id))) AS customer, 1 AS mentions
-		FROM (SELECT day, session_id, customer_id, mention_opinion FROM ` + x.sessions(where) + ") ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' AND " + only + ")", p
+	return `(SELECT opinion, day, session_id, customer_id, sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id))) AS customer, shop, 1 AS mentions
+		FROM (SELECT day, session_id, customer_id, shop, mention_opinion FROM ` + x.sessions(where) + ") ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' AND " + only + ")", params(p, about)
 }
 
 // opinionFigures counts opinions in the sessions of a filter; id, where it is not empty, only that one.
-func (a *API) opinionFigures(ctx context.Context, x facts, f filter.Filter, id string) (map[string]opinionFigures, error) {
-	ids := ""
-	var more []any
+func (a *API) opinionFigures(ctx context.Context, x facts, known *registered, f filter.Filter, id string) (map[string]opinionFigures, error) {
+	var ids []string
 	if id != "" {
-		ids, more = ofOpinion, []any{named("o_id", id)}
+		ids = known.of(id)
 	}
 	source, p := x.saidSource(f.With("from").With("to"), ids)
 	within := "1"
@@ -187,7 +184,7 @@ func (a *API) opinionFigures(ctx context.Context, x facts, f filter.Filter, id s
 		within += " AND day <= {f_to:Date}"
 		p = append(p, named("f_to", f.Get("to")))
 	}
-	p = params(p, more)
+	p = params(p, known.merges())
 	// One session may name two opinions that have been merged, so of those that were the sessions are told apart.
 	sql := withMerged + `, (SELECT max(day) FROM opinion_facts WHERE ` + x.cut.Live() + `) AS latest, arrayDistinct(arrayConcat(merged.1, merged.2)) AS joined
 		SELECT toString(` + mergedOpinion + `) AS id, min(day) AS first_day, max(day) AS last_day, sumIf(mentions, ` + within + `) AS n,
@@ -206,12 +203,7 @@ func (a *API) opinionFigures(ctx context.Context, x facts, f filter.Filter, id s
 	if id != "" {
 		return load(ctx)
 	}
-	// What was merged is no part of the moment of the copies.
-	var merged uint64
-	if err := a.Warehouse.Conn().QueryRow(ctx, "SELECT groupBitXor(cityHash64(opinion_id, target_id)) FROM opinion_redirects").Scan(&merged); err != nil {
-		return nil, err
-	}
-	return memo.Remember(ctx, a.memo, fmt.Sprint(merged, sql, p), nil, load)
+	return memo.Remember(ctx, a.memo, fmt.Sprint(sql, p), nil, load)
 }
 
 // distinctSessions counts the sessions of an opinion: rows of opinion_facts are one a session as long as nothing was merged.
@@ -222,30 +214,28 @@ func distinctSessions(source, within string) string {
 	return "uniqExactIf(session_id, " + within + ")"
 }
 
-// ofOpinion are the opinions, as sessions name them, that count for o_id.
-const ofOpinion = "(SELECT opinion_id FROM opinion_redirects WHERE target_id = {o_id:String} UNION ALL SELECT {o_id:String} WHERE {o_id:String} NOT IN (SELECT opinion_id FROM opinion_redirects))"
-
-// opinionTable gives the opinions of a condition on the registry (opinion_heads) with what is counted of them in the
-// sessions of a filter. Without any filter these are the rows of the view opinions, else those that somebody said.
-func (a *API) opinionTable(ctx context.Context, x facts, f filter.Filter, more string, p ...any) ([]OpinionRow, error) {
-	var rows []OpinionRow
-	var figures map[string]opinionFigures
-	q := a.reads(ctx)
-	q.all(&rows, "SELECT opinion_id, title, aspect, product, kind, polarity, department, status, fixed_on, owner, note, answer FROM opinion_heads WHERE "+more, p...)
-	q.run(func(ctx context.Context) (err error) {
-		id := ""
-		if more == oneOpinion {
-			id = p[0].(driver.NamedValue).Value.(string)
+// opinionTable gives opinions, all unless id names one, with what is counted of them in the sessions of a filter. Without any
+// filter these are the rows of the view opinions, else those that somebody said.
+func (a *API) opinionTable(ctx context.Context, x facts, f filter.Filter, id string) ([]OpinionRow, error) {
+	known, err := a.registered(ctx, x)
+	if err != nil {
+		return nil, err
+	}
+	heads := known.heads
+	if id != "" {
+		i, ok := known.at[id]
+		if !ok {
+			return nil, nil
 		}
-		figures, err = a.opinionFigures(ctx, x, f, id)
-		return err
-	})
-	if err := q.wait(); err != nil {
+		heads = heads[i : i+1]
+	}
+	figures, err := a.opinionFigures(ctx, x, known, f, id)
+	if err != nil {
 		return nil, err
 	}
 	where, _ := f.Facts()
-	out := make([]OpinionRow, 0, len(rows))
-	for _, row := range rows {
+	out := make([]OpinionRow, 0, len(heads))
+	for _, row := range heads {
 		c := figures[row.ID]
 		if c.Mentions == 0 && where != "1" {
 			continue
@@ -255,9 +245,6 @@ func (a *API) opinionTable(ctx context.Context, x facts, f filter.Filter, more s
 	}
 	return out, nil
 }
-
-// oneOpinion is the condition on one opinion.
-const oneOpinion = "opinion_id = {o_id:String}"
 
 // topOpinions are those of a trend that were said most in the last week, at most ten.
 func topOpinions(all []OpinionRow, trend string) []OpinionRow {
@@ -281,14 +268,18 @@ func (a *API) sparks(ctx context.Context, x facts, f filter.Filter, lists ...[]O
 		return nil
 	}
 	latest := "(SELECT max(day) FROM opinion_facts WHERE " + x.cut.Live() + ")"
-	source, p := x.saidSource(f.With("from").With("to"), "(SELECT opinion_id FROM opinion_redirects WHERE target_id IN {ids:Array(String)} UNION ALL SELECT arrayJoin({ids:Array(String)}))")
+	known, err := a.registered(ctx, x)
+	if err != nil {
+		return err
+	}
+	source, p := x.saidSource(f.With("from").With("to"), known.of(ids...))
 	var days []struct {
 		ID  string `ch:"id"`
 		Ago int64  `ch:"ago"`
 		N   uint64 `ch:"n"`
 	}
-	err := a.Warehouse.Conn().Select(ctx, &days, withMerged+", "+latest+` AS latest
-		SELECT toString(`+mergedOpinion+`) AS id, toInt64(ifNull(latest - day, 99)) AS ago, sum(mentions) AS n FROM `+source+" WHERE day > latest - 28 GROUP BY id, ago", params(p, []any{named("ids", ids)})...)
+	err = a.Warehouse.Conn().Select(ctx, &days, withMerged+", "+latest+` AS latest
+		SELECT toString(`+mergedOpinion+`) AS id, toInt64(ifNull(latest - day, 99)) AS ago, sum(mentions) AS n FROM `+source+" WHERE day > latest - 28 GROUP BY id, ago", params(p, known.merges())...)
 	for _, d := range days {
 		for _, x := range at[d.ID] {
 			if d.Ago >= 0 && d.Ago < 28 {
@@ -299,31 +290,33 @@ func (a *API) sparks(ctx context.Context, x facts, f filter.Filter, lists ...[]O
 	return err
 }
 
-// opinionWhere makes the condition of the parameters of a list on the registry; trend, which is counted, is not in it.
-func opinionWhere(r *Request) (string, []any) {
-	var sql []string
-	var p []any
-	for _, name := range []string{"aspect", "kind", "product", "department", "status", "owner", "polarity"} {
-		values := r.All(name)
-		if len(values) == 0 {
-			continue
-		}
-		for i, v := range values {
+// opinionMatcher says which opinions the parameters of a list let through; trend, which is counted, is not looked at.
+func opinionMatcher(r *Request) func(*OpinionRow) bool {
+	wanted := map[string][]string{}
+	for name := range opinionFields {
+		for _, v := range r.All(name) {
 			if v == filter.None {
-				values[i] = ""
+				v = ""
+			}
+			wanted[name] = append(wanted[name], v)
+		}
+	}
+	q := r.Get("q")
+	return func(x *OpinionRow) bool {
+		for name, values := range wanted {
+			if !slices.Contains(values, opinionFields[name](x)) {
+				return false
 			}
 		}
-		sql = append(sql, name+" IN {o_"+name+":Array(String)}")
-		p = append(p, named("o_"+name, values))
+		return q == "" || len(filter.Find(x.Title, q)) > 0
 	}
-	if q := r.Get("q"); q != "" {
-		text, tp := filter.Text("title", q)
-		sql, p = append(sql, text), append(p, tp...)
-	}
-	if len(sql) == 0 {
-		return "1", nil
-	}
-	return strings.Join(sql, " AND "), p
+}
+
+// opinionFields are what opinions are chosen by.
+var opinionFields = map[string]func(*OpinionRow) string{
+	"aspect": func(x *OpinionRow) string { return x.Aspect }, "kind": func(x *OpinionRow) string { return x.Kind }, "product": func(x *OpinionRow) string { return x.Product },
+	"department": func(x *OpinionRow) string { return x.Department }, "status": func(x *OpinionRow) string { return x.Status }, "owner": func(x *OpinionRow) string { return x.Owner },
+	"polarity": func(x *OpinionRow) string { return x.Polarity },
 }
 
 // listedOpinions are those that the parameters of a list let through.
@@ -332,11 +325,11 @@ func (a *API) listedOpinions(r *Request) ([]OpinionRow, facts, error) {
 	if err != nil {
 		return nil, x, err
 	}
-	more, p := opinionWhere(r)
-	rows, err := a.opinionTable(r.Context(), x, r.Filter.Only(opinionFilters...), more, p...)
-	if trends := r.All("trend"); len(trends) > 0 {
-		rows = slices.DeleteFunc(rows, func(x OpinionRow) bool { return !slices.Contains(trends, x.Trend) })
-	}
+	rows, err := a.opinionTable(r.Context(), x, r.Filter.Only(opinionFilters...), "")
+	trends, matches := r.All("trend"), opinionMatcher(r)
+	rows = slices.DeleteFunc(rows, func(x OpinionRow) bool {
+		return !matches(&x) || len(trends) > 0 && !slices.Contains(trends, x.Trend)
+	})
 	return rows, x, err
 }
 
@@ -378,11 +371,11 @@ func (a *API) opinionCounts(r *Request) (any, error) {
 		return nil, err
 	}
 	c := &OpinionCounts{By: map[string][]Tally{}}
-	for name, value := range map[string]func(*OpinionRow) string{
-		"trend": func(x *OpinionRow) string { return x.Trend }, "status": func(x *OpinionRow) string { return x.Status }, "aspect": func(x *OpinionRow) string { return x.Aspect },
-		"kind": func(x *OpinionRow) string { return x.Kind }, "department": func(x *OpinionRow) string { return x.Department }, "product": func(x *OpinionRow) string { return x.Product },
-		"owner": func(x *OpinionRow) string { return x.Owner },
-	} {
+	for _, name := range []string{"trend", "status", "aspect", "kind", "department", "product", "owner"} {
+		value := opinionFields[name]
+		if name == "trend" {
+			value = func(x *OpinionRow) string { return x.Trend }
+		}
 		tallies := map[string]*Tally{}
 		list := []Tally{}
 		for i := range all {

@@ -151,7 +151,7 @@ func (a *API) overview(r *Request) (any, error) {
 		ARRAY JOIN round_agent AS agent, round_day AS day, round_reply_ms AS reply_ms, round_first AS first, round_timed AS timed WHERE agent != '' AND `+daysOf(list)+" GROUP BY day", p...)
 	var fresh, rising []OpinionRow
 	q.run(func(ctx context.Context) error {
-		all, err := a.opinionTable(ctx, x, r.Filter, "1")
+		all, err := a.opinionTable(ctx, x, r.Filter, "")
 		if err != nil {
 			return err
 		}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/dashboards/review"
 	"github.com/tingke/tingke/pipeline/rulestore"
+	"github.com/tingke/tingke/pipeline/warehouse"
 )
 
 // reviewing are the roles that take part in reviews; what each may do is decided by package review.
@@ -209,17 +211,18 @@ type Reviewer struct {
 type AppealRow struct {
 	SessionID string     `ch:"session_id" json:"session_id"`
 	HitID     string     `ch:"hit_id" json:"hit_id"`
-	RuleID    string     `ch:"rule_id" json:"rule_id"`
-	Severity  string     `ch:"severity" json:"severity"`
-	Points    float64    `ch:"points" json:"points"`
-	Agent     string     `ch:"agent_id" json:"agent_id"`
-	Team      string     `ch:"team" json:"team"`
+	RuleID    string     `json:"rule_id"`
+	Severity  string     `json:"severity"`
+	Points    float64    `json:"points"`
+	Agent     string     `json:"agent_id"`
+	Team      string     `json:"team"`
 	Shop      string     `ch:"shop" json:"shop"`
-	Found     string     `ch:"reason" json:"found" doc:"why the rule hit"`
+	Day       Day        `ch:"session_day" json:"-"`
+	Found     string     `json:"found" doc:"why the rule hit"`
 	State     string     `ch:"state" json:"state" enum:"appealed,upheld,overturned"`
-	Final     bool       `ch:"final" json:"final"`
-	Conflict  bool       `ch:"conflict" json:"conflict"`
-	Appeals   uint32     `ch:"appeals" json:"appeals"`
+	Final     bool       `json:"final"`
+	Conflict  bool       `json:"conflict"`
+	Appeals   uint32     `json:"appeals"`
 	Reason    string     `ch:"appeal_reason" json:"reason" doc:"what the agent says"`
 	At        time.Time  `ch:"appealed_at" json:"appealed_at"`
 	JudgedAt  *time.Time `ch:"judged_at" json:"judged_at"`
@@ -240,7 +243,7 @@ type Appealable struct {
 	Severity  string     `ch:"severity" json:"severity"`
 	Points    float64    `ch:"points" json:"points"`
 	Day       Day        `ch:"day" json:"day" doc:"of the session"`
-	Found     string     `ch:"reason" json:"found" doc:"why the rule hit"`
+	Found     string     `json:"found" doc:"why the rule hit"`
 	State     string     `ch:"state" json:"state" enum:"undecided,confirmed,upheld"`
 	Until     *time.Time `json:"appeal_until" doc:"null for ever"`
 	LastEvent string     `json:"last_event" doc:"send it as seen with the appeal"`
@@ -501,114 +504,136 @@ func (a *API) appeals(r *Request) (any, error) {
 	where := "appeals > 0"
 	switch r.Get("judged") {
 	case "open":
-		where += " AND state = 'appealed'"
+		where += " AND standing = 'appealed'"
 	case "judged":
-		where += " AND state IN ('upheld', 'overturned')"
+		where += " AND standing IN ('upheld', 'overturned')"
 	}
+	agents := ""
 	if r.Who.Is(access.Agent) {
-		where += " AND agent_id = {own:String}"
+		agents = ", hit_agent AS agent"
+		where += " AND agent = {own:String}"
 		p = append(slices.Clone(p), named("own", r.Who.AgentID))
 	}
-	page, err := offsetPage(r, func(offset, limit int) ([]AppealRow, error) {
-		var rows []AppealRow
-		err := a.Warehouse.Conn().Select(r.Context(), &rows, `SELECT h.session_id AS session_id, h.hit_id AS hit_id, toString(rule_id) AS rule_id, toString(severity) AS severity, points, toString(agent_id) AS agent_id, toString(team) AS team,
-				toString(shop) AS shop, toString(h.state) AS state, conflict, appeals,
+	// Which hits these are, by few columns; the rest only of those that are shown.
+	page, err := offsetPage(r, func(offset, limit int) (rows []AppealRow, err error) {
+		err = a.Warehouse.Conn().Select(r.Context(), &rows, `SELECT h.session_id AS session_id, h.hit_id AS hit_id, toString(shop) AS shop, h.day AS session_day, toString(h.state) AS state,
 				e.appeal_reason AS appeal_reason, e.appealed_at AS appealed_at, if(state = 'appealed', NULL, e.judged_at) AS judged_at, if(state = 'appealed', '', e.judgement) AS judgement
-			FROM (SELECT session_id, hit_id, rule_id, severity, points, agent_id, team, shop, state, conflict, appeals FROM `+x.hits(on)+` WHERE `+where+`) AS h
+			FROM (SELECT session_id, day, shop, hit AS hit_id, standing AS state FROM (SELECT * FROM `+x.sessions(on)+`)
+				ARRAY JOIN hit_id AS hit, hit_state AS standing, hit_appeals AS appeals`+agents+` WHERE `+where+`) AS h
 			INNER JOIN (
 				SELECT session_id, hit_id, argMaxIf(note, event_id, action = 'appeal') AS appeal_reason, maxIf(at, action = 'appeal') AS appealed_at,
 					toNullable(maxIf(at, action IN ('uphold', 'overturn'))) AS judged_at, argMaxIf(note, event_id, action IN ('uphold', 'overturn')) AS judgement
 				FROM reviews WHERE effective AND action IN ('appeal', 'uphold', 'overturn') GROUP BY session_id, hit_id
 			) AS e ON e.session_id = h.session_id AND e.hit_id = h.hit_id
 			ORDER BY appealed_at, session_id, hit_id LIMIT {n:UInt64} OFFSET {skip:UInt64}`, params(p, []any{named("n", limit), named("skip", offset)})...)
-		if err != nil || len(rows) == 0 {
-			return rows, err
-		}
-		return rows, a.whyFound(r.Context(), rows)
+		return rows, err
 	})
-	if err != nil {
-		return nil, err
+	if err != nil || len(page.Items) == 0 {
+		return page, err
 	}
-	var ids []string
+	var of listed
 	for _, x := range page.Items {
-		ids = append(ids, x.SessionID)
+		of.add(x.SessionID, x.Day)
 	}
-	sessions, err := s.LoadMany(r.Context(), r.Who, ids)
-	if err != nil {
+	var sessions map[string]*review.Session
+	var texts map[string]*warehouse.SessionTexts
+	q := a.reads(r.Context())
+	q.run(func(ctx context.Context) (err error) {
+		sessions, err = s.Listed(ctx, r.Who, x.cut, of.days, of.ids)
+		return err
+	})
+	q.run(func(ctx context.Context) (err error) {
+		texts, err = a.Warehouse.Texts(ctx, warehouse.HitTexts, of.ids)
+		return err
+	})
+	if err := q.wait(); err != nil {
 		return nil, err
 	}
+	page.Items = slices.DeleteFunc(page.Items, func(x AppealRow) bool {
+		return sessions[x.SessionID] == nil || sessions[x.SessionID].Find(x.HitID) == nil
+	})
 	for i := range page.Items {
 		x := &page.Items[i]
-		if session := sessions[x.SessionID]; session != nil {
-			x.Allowed = s.Allowed(r.Who, session, x.HitID)
+		session := sessions[x.SessionID]
+		hit, standing := session.Find(x.HitID), session.Hit(x.HitID)
+		x.RuleID, x.Severity, x.Points, x.Agent, x.Team = hit.RuleID, hit.Severity, hit.Points, hit.AgentID, session.Team
+		x.Final, x.Conflict, x.Appeals, x.Allowed = standing.Final, standing.Conflict, uint32(standing.Appeals), s.Allowed(r.Who, session, x.HitID)
+		if t := texts[x.SessionID]; t != nil {
+			x.Found = t.Reason(x.HitID)
 		}
 	}
 	return page, nil
 }
 
-// whyFound reads of appeals what the copies do not have.
-func (a *API) whyFound(ctx context.Context, appeals []AppealRow) error {
-	type key struct{ session, hit string }
-	at := map[key]*AppealRow{}
-	var ids []string
-	for i := range appeals {
-		x := &appeals[i]
-		at[key{x.SessionID, x.HitID}] = x
-		ids = append(ids, x.SessionID)
+// listed names the sessions of a list, each once, and the days that they lie on.
+type listed struct{ ids, days []string }
+
+func (l *listed) add(id string, day Day) {
+	if !slices.Contains(l.ids, id) {
+		l.ids = append(l.ids, id)
 	}
-	slices.Sort(ids)
-	var rows []struct {
-		SessionID string `ch:"session_id"`
-		HitID     string `ch:"hit_id"`
-		Reason    string `ch:"reason"`
-		Final     bool   `ch:"final"`
+	if d := day.String(); !slices.Contains(l.days, d) {
+		l.days = append(l.days, d)
 	}
-	err := a.Warehouse.Conn().Select(ctx, &rows, "SELECT session_id, hit_id, reason, final FROM hits WHERE session_id IN {ids:Array(String)}", named("ids", slices.Compact(ids)))
-	for _, row := range rows {
-		if x := at[key{row.SessionID, row.HitID}]; x != nil {
-			x.Found, x.Final = row.Reason, row.Final
-		}
-	}
-	return err
 }
 
-// undecidedFor bounds how old a session is whose undecided hits are looked at for appeals, in days: more than any time to
-// appeal, which runs from the session's end, so that nobody's whole past is read.
-const undecidedFor = 60
+// Bounds of what an agent may appeal against: how old a session is whose undecided hits are looked at, in days (more than any
+// time to appeal, which runs from the session's end, so that nobody's whole past is read), and how many hits are looked at.
+const (
+	undecidedFor  = 60
+	appealableOf  = 1000
+	appealableMax = 200
+)
 
 func (a *API) appealable(r *Request) (any, error) {
 	s, err := a.reviews()
 	if err != nil {
 		return nil, err
 	}
-	scope, p := r.Scope.Where("team", "[agent_id]")
-	var rows []Appealable
-	if err := a.Warehouse.Conn().Select(r.Context(), &rows, `SELECT session_id, hit_id, rule_id, severity, points, day, reason, state FROM hits
-		WHERE closed AND agent_id = {own:String} AND NOT final AND `+scope+` AND severity != 'info'
-			AND (state IN ('confirmed', 'upheld') AND ifNull(appeal_until >= {now:DateTime64(3, 'UTC')}, true) OR state = 'undecided' AND (day IS NULL OR day >= {since:Date}))
-		ORDER BY day DESC, session_id, hit_id LIMIT 500`,
-		params(p, []any{named("own", r.Who.AgentID), named("now", a.Now().UTC().Format("2006-01-02 15:04:05.000")), named("since", a.Now().In(a.Timezone).AddDate(0, 0, -undecidedFor).Format(time.DateOnly))})...); err != nil {
-		return nil, err
-	}
-	var ids []string
-	for _, x := range rows {
-		ids = append(ids, x.SessionID)
-	}
-	sessions, err := s.LoadMany(r.Context(), r.Who, slices.Compact(ids))
+	x, err := a.facts(r.Context())
 	if err != nil {
 		return nil, err
 	}
+	on, p := r.Filter.Closed().Facts()
+	var rows []Appealable
+	if err := a.Warehouse.Conn().Select(r.Context(), &rows, fmt.Sprintf(`SELECT session_id, hit_id, toString(rule_id) AS rule_id, toString(severity) AS severity, points, day, toString(state) AS state
+		FROM %s WHERE agent_id = {own:String} AND severity != 'info' AND (state IN ('confirmed', 'upheld') OR state = 'undecided' AND (day IS NULL OR day >= {since:Date}))
+		ORDER BY day DESC, session_id, hit_id LIMIT %d`, x.hits("has(hit_agent, {own:String}) AND "+on), appealableOf),
+		params(p, []any{named("own", r.Who.AgentID), named("since", a.Now().In(a.Timezone).AddDate(0, 0, -undecidedFor).Format(time.DateOnly))})...); err != nil {
+		return nil, err
+	}
 	out := &Appealables{}
+	if len(rows) == 0 {
+		return out, nil
+	}
+	var of listed
+	for _, x := range rows {
+		of.add(x.SessionID, x.Day)
+	}
+	sessions, err := s.Listed(r.Context(), r.Who, x.cut, of.days, of.ids)
+	if err != nil {
+		return nil, err
+	}
+	var shown []string
 	for _, x := range rows {
 		session := sessions[x.SessionID]
-		if session == nil || len(out.Items) == 200 || !slices.Contains(s.Allowed(r.Who, session, x.HitID), review.Appeal) {
+		if session == nil || len(out.Items) == appealableMax || !slices.Contains(s.Allowed(r.Who, session, x.HitID), review.Appeal) {
 			continue
 		}
 		x.LastEvent = session.Last
 		if until, ok := s.AppealUntil(session, x.HitID); ok {
 			x.Until = moment(until)
 		}
-		out.Items = append(out.Items, x)
+		out.Items, shown = append(out.Items, x), append(shown, x.SessionID)
+	}
+	texts, err := a.Warehouse.Texts(r.Context(), warehouse.HitTexts, shown)
+	if err != nil {
+		return nil, err
+	}
+	for i := range out.Items {
+		if x := &out.Items[i]; texts[x.SessionID] != nil {
+			x.Found = texts[x.SessionID].Reason(x.HitID)
+		}
 	}
 	return out, nil
 }

@@ -189,37 +189,39 @@ func (a *API) turns(r *Request) (any, error) {
 	var keys struct {
 		IDs       []string `ch:"ids"`
 		Positions []uint32 `ch:"positions"`
+		Newest    []int32  `ch:"days"`
 	}
 	q := a.reads(r.Context())
 	q.run(func(ctx context.Context) error {
 		return a.Warehouse.Conn().QueryRow(ctx, "SELECT count() AS n, uniqExact(session) AS s FROM "+from, params(p)...).ScanStruct(&found)
 	})
 	q.run(func(ctx context.Context) error { // in the order of the table, so that it ends when the page is full
-		return a.Warehouse.Conn().QueryRow(ctx, "SELECT groupArray(session_id) AS ids, groupArray(position) AS positions FROM (SELECT session_id, position FROM "+from+" AND "+rest+
+		return a.Warehouse.Conn().QueryRow(ctx, "SELECT groupArray(session_id) AS ids, groupArray(position) AS positions, groupArray(newest) AS days FROM (SELECT session_id, position, newest FROM "+from+" AND "+rest+
 			" ORDER BY newest, session_id, position LIMIT "+strconv.Itoa(r.Limit+1)+")", params(rp)...).ScanStruct(&keys)
 	})
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
-	if len(keys.IDs) > 0 {
-		err = a.Warehouse.Conn().Select(r.Context(), &page.Items, "SELECT session_id, seq, position, role, agent_id, at, day, shop, text, emotion, polarity FROM turns WHERE session_id IN {t_ids:Array(String)} AND (session_id, position) IN arrayZip({t_ids:Array(String)}, {t_positions:Array(UInt32)})"+
-			" ORDER BY ifNull(day, toDate('1970-01-01')) DESC, session_id, position", named("t_ids", keys.IDs), named("t_positions", keys.Positions))
-		if err != nil {
+	if last := r.Limit - 1; len(keys.IDs) > r.Limit {
+		day := time.Unix(-int64(keys.Newest[last])*86400, 0).UTC().Format(time.DateOnly)
+		if page.Next, err = r.Next(turnKey{day, keys.IDs[last], keys.Positions[last]}); err != nil {
 			return nil, err
 		}
+		keys.IDs = keys.IDs[:r.Limit]
+	}
+	texts, err := a.Warehouse.Texts(r.Context(), warehouse.TurnTexts, slices.Compact(slices.Clone(keys.IDs)))
+	if err != nil {
+		return nil, err
+	}
+	for i, id := range keys.IDs {
+		s, at := texts[id], int(keys.Positions[i])-1
+		if s == nil || at >= len(s.TurnSeq) { // written anew since, without it
+			continue
+		}
+		page.Items = append(page.Items, TurnHit{SessionID: id, Seq: s.TurnSeq[at], Position: keys.Positions[i], Role: s.TurnRole[at], Agent: s.TurnAgent[at], At: s.TurnAt[at], Day: s.Day, Shop: s.Shop,
+			Text: s.TurnText[at], Emotion: s.TurnEmotion[at], Polarity: s.TurnPolarity[at]})
 	}
 	page.Total, page.Sessions = found.Turns, found.Sessions
-	if len(page.Items) > r.Limit {
-		page.Items = page.Items[:r.Limit]
-		last := page.Items[r.Limit-1]
-		day := "1970-01-01"
-		if !last.Day.IsZero() {
-			day = last.Day.String()
-		}
-		if page.Next, err = r.Next(turnKey{day, last.SessionID, last.Position}); err != nil {
-			return nil, err
-		}
-	}
 	if words != "" {
 		for i := range page.Items {
 			page.Items[i].Spans = filter.Find(page.Items[i].Text, words)

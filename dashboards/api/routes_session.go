@@ -342,7 +342,7 @@ func (a *API) titled(ctx context.Context, x facts, d *SessionDetail) error {
 	if !slices.ContainsFunc(d.Mentions, func(m Mention) bool { return m.Opinion != "" }) {
 		return nil
 	}
-	known, err := a.opinionTitles(ctx, x)
+	known, err := a.registered(ctx, x)
 	if err != nil {
 		return err
 	}
@@ -352,7 +352,7 @@ func (a *API) titled(ctx context.Context, x facts, d *SessionDetail) error {
 		if target, merged := known.merged[m.Opinion]; merged {
 			m.Opinion = target
 		}
-		if title, ok := known.titles[m.Opinion]; ok && !seen[m.Opinion] {
+		if title := known.title(m.Opinion); title != "" && !seen[m.Opinion] {
 			seen[m.Opinion] = true
 			d.Opinions = append(d.Opinions, OpinionRef{m.Opinion, title})
 		}

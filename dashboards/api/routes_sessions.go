@@ -14,6 +14,7 @@ import (
 	"github.com/tingke/tingke/dashboards/access"
 	"github.com/tingke/tingke/dashboards/filter"
 	"github.com/tingke/tingke/pipeline/memo"
+	"github.com/tingke/tingke/pipeline/warehouse"
 )
 
 // SessionRow is a session in a list.
@@ -203,18 +204,16 @@ func (a *API) describeRows(ctx context.Context, x facts, q string, ids []string,
 		Hits      uint64   `ch:"hits"`
 		Undecided uint64   `ch:"undecided"`
 	}
-	var texts []struct {
-		ID   string `ch:"session_id"`
-		Text string `ch:"line"`
-		Seq  int64  `ch:"line_seq"`
-	}
+	var texts map[string]*warehouse.SessionTexts
 	const counts = "arrayCount((outcome, points, severity, decision) -> severity != 'info' AND " + filter.Breach
 	qs := a.reads(ctx)
 	qs.all(&rows, "SELECT "+sessionColumns+", opening, opening_seq, arraySort("+broken("severity != 'info'")+") AS rules, toUInt64("+counts+", hit_outcome, hit_points, hit_severity, hit_decision)) AS hits, toUInt64("+
 		counts+" AND decision = '', hit_outcome, hit_points, hit_severity, hit_decision)) AS undecided FROM "+x.sessions(on), list...)
 	if q != "" {
-		wanted, p := filter.Text("text", q)
-		qs.all(&texts, "SELECT session_id, argMin(text, position) AS line, argMin(seq, position) AS line_seq FROM turns WHERE session_id IN {ids:Array(String)} AND "+wanted+" GROUP BY session_id", params(list, p)...)
+		qs.run(func(ctx context.Context) (err error) {
+			texts, err = a.Warehouse.Texts(ctx, warehouse.TurnTexts, ids)
+			return err
+		})
 	}
 	if err := qs.wait(); err != nil {
 		return nil, err
@@ -232,9 +231,9 @@ func (a *API) describeRows(ctx context.Context, x facts, q string, ids []string,
 			}
 		}
 	}
-	for _, t := range texts {
-		if x := byID[t.ID]; x != nil {
-			x.Text, x.TextSeq = clip(t.Text, 200), t.Seq
+	for id, t := range texts {
+		if at := slices.IndexFunc(t.TurnText, func(text string) bool { return len(filter.Find(text, q)) > 0 }); at >= 0 {
+			byID[id].Text, byID[id].TextSeq = clip(t.TurnText[at], 200), t.TurnSeq[at]
 		}
 	}
 	return out, nil

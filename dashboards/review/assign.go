@@ -248,7 +248,7 @@ func (s *Service) Visible(who access.Identity, x *Session) []TrailEntry {
 			continue
 		}
 		if t.HitID != "" {
-			if h := x.find(t.HitID); h == nil || h.AgentID != who.AgentID {
+			if h := x.Find(t.HitID); h == nil || h.AgentID != who.AgentID {
 				continue
 			}
 		}

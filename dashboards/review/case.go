@@ -39,7 +39,7 @@ func (s *Service) Case(ctx context.Context, who access.Identity, session, hit, w
 	if err != nil {
 		return nil, err
 	}
-	if x.find(hit) == nil {
+	if x.Find(hit) == nil {
 		return nil, notFound("hit", hit)
 	}
 	if h := x.Hit(hit); !h.Void() {

@@ -87,6 +87,11 @@ func (s *Service) load(ctx context.Context, who access.Identity, ids []string) (
 	if err != nil {
 		return nil, err
 	}
+	return s.folded(ctx, who, facts)
+}
+
+// folded adds the events of the sessions that somebody may see.
+func (s *Service) folded(ctx context.Context, who access.Identity, facts map[string]*warehouse.ReviewSession) (map[string]*Session, error) {
 	scope := who.Scope()
 	var seen []string
 	for id, f := range facts {
@@ -106,8 +111,8 @@ func (s *Service) load(ctx context.Context, who access.Identity, ids []string) (
 	return out, nil
 }
 
-// find gives a hit of the session as it is analysed now.
-func (x *Session) find(hit string) *warehouse.ReviewHit {
+// Find gives a hit of the session as it is analysed now, nil where there is none.
+func (x *Session) Find(hit string) *warehouse.ReviewHit {
 	for i := range x.ReviewSession.Hits {
 		if h := &x.ReviewSession.Hits[i]; h.HitID == hit {
 			return h
@@ -121,7 +126,7 @@ func (x *Session) find(hit string) *warehouse.ReviewHit {
 func (s *Service) AppealUntil(x *Session, hit string) (time.Time, bool) {
 	h := x.Hit(hit)
 	switch {
-	case !x.Closed || x.find(hit) == nil || h.Final || !h.may(Appeal) || h.Appeals >= maxAppeals:
+	case !x.Closed || x.Find(hit) == nil || h.Final || !h.may(Appeal) || h.Appeals >= maxAppeals:
 		return time.Time{}, false
 	case h.State == Undecided:
 		end := x.EndedAt
@@ -141,7 +146,7 @@ func (s *Service) AppealUntil(x *Session, hit string) (time.Time, bool) {
 // Allowed gives what somebody may do with a hit now, in a fixed order. Remarks are always possible and not among them.
 func (s *Service) Allowed(who access.Identity, x *Session, hit string) []string {
 	out := []string{}
-	h, found := x.Hit(hit), x.find(hit)
+	h, found := x.Hit(hit), x.Find(hit)
 	if found == nil || !x.Closed {
 		return out
 	}
@@ -321,7 +326,7 @@ func (s *Service) event(who access.Identity, x *Session, a Action) (*Event, erro
 		if a.HitID == "" {
 			break
 		}
-		if h := x.find(a.HitID); h == nil || who.Is(access.Agent) && h.AgentID != who.AgentID {
+		if h := x.Find(a.HitID); h == nil || who.Is(access.Agent) && h.AgentID != who.AgentID {
 			return nil, notFound("hit", a.HitID)
 		}
 	default:
@@ -332,7 +337,7 @@ func (s *Service) event(who access.Identity, x *Session, a Action) (*Event, erro
 
 // checkHit checks an action on a hit.
 func (s *Service) checkHit(who access.Identity, x *Session, a Action) error {
-	h, found := x.Hit(a.HitID), x.find(a.HitID)
+	h, found := x.Hit(a.HitID), x.Find(a.HitID)
 	if found == nil {
 		return notFound("hit", a.HitID)
 	}
@@ -413,7 +418,12 @@ func nextID(last string) (string, error) {
 	return "", fmt.Errorf("no id comes after %q", last)
 }
 
-// LoadMany gives those of the sessions that somebody may see.
-func (s *Service) LoadMany(ctx context.Context, who access.Identity, ids []string) (map[string]*Session, error) {
-	return s.load(ctx, who, ids)
+// Listed gives those of the sessions of a list that somebody may see, as Load does but for the items of scorecards. The copy
+// that the list was read from is cut, and days are those of its sessions, "" for none.
+func (s *Service) Listed(ctx context.Context, who access.Identity, cut warehouse.FactsCut, days, ids []string) (map[string]*Session, error) {
+	facts, err := s.o.Warehouse.ListedSessions(ctx, cut, days, ids)
+	if err != nil {
+		return nil, err
+	}
+	return s.folded(ctx, who, facts)
 }

@@ -21,7 +21,7 @@ var shardedBy = map[string]string{
 }
 
 // nodeCopies are what pages read; each node would have its own.
-var nodeCopies = []string{"session_facts", "opinion_facts", "turn_facts", "kpi_inputs", "kpi_facts", "fact_moves", "fact_bases"}
+var nodeCopies = []string{"session_facts", "opinion_facts", "turn_facts", "session_texts", "kpi_inputs", "kpi_facts", "fact_moves", "fact_bases"}
 
 // TestClusterFileFollowsTheSchema: schemas/cluster.sql makes every table of the migrations with its columns, its key and its
 // settings, once, and nothing else. The engine parses each statement and runs those for one node without the replication.

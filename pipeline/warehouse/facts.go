@@ -14,9 +14,9 @@ import (
 	"github.com/google/uuid"
 )
 
-// Pages read session_facts and opinion_facts, search reads turn_facts, and figures of people are worked out from kpi_inputs:
-// copies of what the views say in an order that suits pages. FINAL over all sessions costs more than a whole page may take. The keepers below bring a copy up to date
-// before it is read, so a page says what the views say at the moment of the request. Requests that come while one works
+// Pages read session_facts and opinion_facts, and of the few sessions that they show session_texts; search reads turn_facts, and
+// figures of people are worked out from kpi_inputs: copies of what the views say in an order that suits pages. FINAL over all
+// sessions costs more than a whole page may take. The keepers below bring a copy up to date before it is read, so a page says what the views say at the moment of the request. Requests that come while one works
 // share its next round, and a round that finds nothing new is one small query of the parts of the tables.
 
 // FactsCut names one moment of the copies; all statements of a request that read with the same cut agree with each other.
@@ -56,6 +56,7 @@ type factsKind struct {
 var (
 	sessionCopies = &factsKind{[]string{"session_facts", "opinion_facts"}, "count()", []string{"agents", "run_switches", "settings"}, true, (*Warehouse).copyFacts}
 	turnCopies    = &factsKind{[]string{"turn_facts"}, "countIf(position = 1)", []string{"run_switches", "settings"}, false, (*Warehouse).copyTurns}
+	textCopies    = &factsKind{[]string{"session_texts"}, "count()", []string{"run_switches", "settings"}, false, (*Warehouse).copyTexts}
 	inputCopies   = &factsKind{[]string{"kpi_inputs"}, "count()", []string{"run_switches", "settings"}, false, (*Warehouse).copyInputs}
 )
 
@@ -326,9 +327,9 @@ func (w *Warehouse) copyFacts(ctx context.Context, base, gen uint64, where strin
 	if err := w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO session_facts (base, gen, %s) SELECT %d, %d, %s FROM session_fact_rows WHERE %s", factColumns, base, gen, factColumns, where)); err != nil {
 		return err
 	}
-	return w.conn.Exec(ctx, fmt.Sprintf(`INSERT INTO opinion_facts (base, gen, opinion, day, session_id, customer, mentions, kept_from)
-		SELECT base, gen, opinion, any(day), session_id, any(sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id)))), count(), any(kept_from)
-		FROM (SELECT base, gen, day, session_id, customer_id, kept_from, mention_opinion FROM session_facts WHERE base = %d AND gen = %d AND %s)
+	return w.conn.Exec(ctx, fmt.Sprintf(`INSERT INTO opinion_facts (base, gen, opinion, day, session_id, customer, mentions, kept_from, customer_id, shop)
+		SELECT base, gen, opinion, any(day), session_id, any(sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id)))), count(), any(kept_from), any(customer_id), any(shop)
+		FROM (SELECT base, gen, day, session_id, customer_id, shop, kept_from, mention_opinion FROM session_facts WHERE base = %d AND gen = %d AND %s)
 		ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' GROUP BY base, gen, opinion, session_id`, base, gen, where))
 }
 
@@ -342,6 +343,15 @@ const turnBlock = 200_000
 func (w *Warehouse) copyTurns(ctx context.Context, base, gen uint64, where string) error {
 	return w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO turn_facts (base, gen, %s) SELECT %d, %d, %s FROM turn_fact_rows WHERE %s SETTINGS min_insert_block_size_rows = %d, min_insert_block_size_bytes = 0",
 		turnFactColumns, base, gen, turnFactColumns, where, turnBlock))
+}
+
+// textColumns are those of session_text_rows, and with base and gen of session_texts.
+const textColumns = `session_id, day, shop, customer_id, turn_seq, turn_role, turn_agent, turn_text, turn_at, turn_auto, turn_emotion, turn_polarity,
+	mention_turn, mention_start, mention_text, mention_opinion, hit_id, hit_reason, evidence_hit, evidence_turn, kept_from`
+
+// copyTexts copies the words of the sessions of a condition on session_id.
+func (w *Warehouse) copyTexts(ctx context.Context, base, gen uint64, where string) error {
+	return w.conn.Exec(ctx, fmt.Sprintf("INSERT INTO session_texts (base, gen, %s) SELECT %d, %d, %s FROM session_text_rows WHERE %s", textColumns, base, gen, textColumns, where))
 }
 
 // inputColumns are those of kpi_input_rows, and with base and gen of kpi_inputs.
@@ -452,7 +462,7 @@ func (w *Warehouse) dropFacts(ctx context.Context, kind *factsKind, base uint64)
 
 // ForgetFacts takes away all copies. It is for whoever deletes sessions for good: the next page makes a copy without them.
 func (w *Warehouse) ForgetFacts(ctx context.Context) error {
-	for _, table := range []string{"session_facts", "opinion_facts", "turn_facts", "kpi_inputs", "fact_moves", "fact_bases"} {
+	for _, table := range []string{"session_facts", "opinion_facts", "turn_facts", "session_texts", "kpi_inputs", "fact_moves", "fact_bases"} {
 		if err := w.conn.Exec(ctx, "TRUNCATE TABLE IF EXISTS "+table); err != nil {
 			return fmt.Errorf("cannot take away what pages read: %w", err)
 		}

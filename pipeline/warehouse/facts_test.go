@@ -3,6 +3,7 @@ package warehouse
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -23,23 +24,28 @@ func TestFactsAreWhatTheViewsSay(t *testing.T) {
 		}
 		return a
 	}
+	// compare holds columns of a copy to those of a view, rows in any order.
+	compare := func(step, columns, view, facts, of string) {
+		t.Helper()
+		var got, want []string
+		for sql, into := range map[string]*[]string{
+			"SELECT arraySort(groupArray(toString(tuple(" + facts + ")))) FROM " + of:     &got,
+			"SELECT arraySort(groupArray(toString(tuple(" + columns + ")))) FROM " + view: &want,
+		} {
+			if err := w.Conn().QueryRow(ctx, sql).Scan(into); err != nil {
+				t.Fatalf("%s: %s: %v", step, sql, err)
+			}
+		}
+		if fmt.Sprint(got) != fmt.Sprint(want) || len(want) == 0 {
+			t.Errorf("%s: %s\n got %q\nwant %q", step, view, got, want)
+		}
+	}
 	same := func(step string, cut FactsCut) {
 		t.Helper()
 		live := " WHERE " + cut.Live()
 		f := func(columns, facts, of, view string) {
 			t.Helper()
-			var got, want []string
-			for sql, into := range map[string]*[]string{
-				"SELECT arraySort(groupArray(toString(tuple(" + facts + ")))) FROM " + of:     &got,
-				"SELECT arraySort(groupArray(toString(tuple(" + columns + ")))) FROM " + view: &want,
-			} {
-				if err := w.Conn().QueryRow(ctx, sql).Scan(into); err != nil {
-					t.Fatalf("%s: %s: %v", step, sql, err)
-				}
-			}
-			if fmt.Sprint(got) != fmt.Sprint(want) || len(want) == 0 {
-				t.Errorf("%s: %s\n got %q\nwant %q", step, view, got, want)
-			}
+			compare(step, columns, view, facts, of)
 		}
 		head := "session_id, day, started_at, ended_at, state, channel, source, shop, business, team, agent_id, agent_ids, agent_name, customer_id, product, turns, score, experience, flagged, severity, " +
 			"emotion_start, emotion_end, final_score, reviewed, assignee, toUInt32(open_appeals), toUInt32(conflicts)"
@@ -49,7 +55,7 @@ func TestFactsAreWhatTheViewsSay(t *testing.T) {
 				hit_decision AS decision, hit_state AS standing, hit_conflict AS conflict, hit_appeals AS appeals`, "hits")
 		f("session_id, kind, aspect, product, valuable", "session_id, kind, aspect, thing, valuable",
 			`(SELECT * FROM session_facts`+live+`) ARRAY JOIN mention_kind AS kind, mention_aspect AS aspect, mention_product AS thing, mention_valuable AS valuable`, "mentions")
-		f("opinion_id, session_id, day, n", "opinion, session_id, day, toUInt64(mentions)", "opinion_facts"+live, "(SELECT opinion_id, session_id, day, count() AS n FROM mentions WHERE opinion_id != '' GROUP BY opinion_id, session_id, day)")
+		f("opinion_id, session_id, day, customer_id, shop, n", "opinion, session_id, day, customer_id, shop, toUInt64(mentions)", "opinion_facts"+live, "(SELECT opinion_id, session_id, day, customer_id, shop, count() AS n FROM mentions WHERE opinion_id != '' GROUP BY opinion_id, session_id, day, customer_id, shop)")
 		f("session_id, agent_id, day, reply_ms, first", "session_id, agent, round, ms, one", `(SELECT * FROM session_facts`+live+`) ARRAY JOIN round_agent AS agent, round_day AS round, round_reply_ms AS ms, round_first AS one`, "rounds")
 		f("session_id, rule_id, outcome", "session_id, rule, value", "(SELECT * FROM session_facts"+live+") ARRAY JOIN outcome_rule AS rule, outcome_value AS value", "outcomes")
 		f("session_id, toString(emotion), n", "session_id, emotion, toUInt64(n)", "(SELECT * FROM session_facts"+live+") ARRAY JOIN heard AS emotion, heard_turns AS n", "(SELECT session_id, emotion, count() AS n FROM turns WHERE role = 'customer' GROUP BY session_id, emotion)")
@@ -66,14 +72,33 @@ func TestFactsAreWhatTheViewsSay(t *testing.T) {
 			t.Fatalf("%s: %v", step, err)
 		}
 		columns := "session_id, position, toString(role), agent_id, shop, toString(emotion), closed, text, day"
-		var got, want []string
-		for from, into := range map[string]*[]string{"turn_facts WHERE " + turns.Live() + " AND newest = -toInt32(ifNull(day, toDate('1970-01-01'))) AND session = cityHash64(session_id)": &got, "turns": &want} {
-			if err := w.Conn().QueryRow(ctx, "SELECT arraySort(groupArray(toString(tuple("+columns+")))) FROM "+from).Scan(into); err != nil {
-				t.Fatalf("%s: %v", step, err)
-			}
+		compare(step, columns, "turns", columns, "turn_facts WHERE "+turns.Live()+" AND newest = -toInt32(ifNull(day, toDate('1970-01-01'))) AND session = cityHash64(session_id)")
+		texts, err := w.upToDate(ctx, &w.texts)
+		if err != nil {
+			t.Fatalf("%s: %v", step, err)
 		}
-		if fmt.Sprint(got) != fmt.Sprint(want) || len(want) == 0 {
-			t.Errorf("%s: turns\n got %q\nwant %q", step, got, want)
+		live := "(SELECT * FROM session_texts WHERE " + texts.Live() + ") ARRAY JOIN "
+		compare(step, "session_id, position, seq, role, agent_id, text, at, auto, emotion, polarity, day, shop", "turns", "session_id, position, seq, role, agent, text, at, auto, emotion, polarity, day, shop",
+			live+"turn_seq AS seq, turn_role AS role, turn_agent AS agent, turn_text AS text, turn_at AS at, turn_auto AS auto, turn_emotion AS emotion, turn_polarity AS polarity, arrayEnumerate(turn_seq) AS position")
+		compare(step, "session_id, seq, start, text, opinion_id, customer_id, day, shop", "mentions", "session_id, seq, start, text, opinion, customer_id, day, shop",
+			live+"mention_turn AS seq, mention_start AS start, mention_text AS text, mention_opinion AS opinion")
+		var hits []struct {
+			ID     string  `ch:"session_id"`
+			Hit    string  `ch:"hit_id"`
+			Reason string  `ch:"reason"`
+			Seqs   []int64 `ch:"evidence_seqs"`
+		}
+		if err := w.Conn().Select(ctx, &hits, "SELECT session_id, hit_id, reason, evidence_seqs FROM hits"); err != nil || len(hits) == 0 {
+			t.Fatalf("%s: %d hits, %v", step, len(hits), err)
+		}
+		read, err := w.Texts(ctx, HitTexts, []string{"s1", "s2", "s3", "s4", "s5", "nobody"})
+		if err != nil {
+			t.Fatalf("%s: %v", step, err)
+		}
+		for _, h := range hits {
+			if x := read[h.ID]; x == nil || x.Reason(h.Hit) != h.Reason || !slices.Equal(x.Evidence(h.Hit), h.Seqs) {
+				t.Errorf("%s: hit %s of %s: %+v, want %+v", step, h.Hit, h.ID, x, h)
+			}
 		}
 		return cut
 	}
@@ -127,8 +152,9 @@ func TestFactsAreWhatTheViewsSay(t *testing.T) {
 	write(t, w, other("s5", 1, monday, nil))
 	w.facts.close()
 	w.turns.close()
+	w.texts.close()
 	w.inputs.close()
-	w.facts, w.turns, w.inputs = factsKeeper{kind: sessionCopies}, factsKeeper{kind: turnCopies}, factsKeeper{kind: inputCopies}
+	w.facts, w.turns, w.texts, w.inputs = factsKeeper{kind: sessionCopies}, factsKeeper{kind: turnCopies}, factsKeeper{kind: textCopies}, factsKeeper{kind: inputCopies}
 	if cut := read("taken over"); cut.Base != last.Base && w.handle != nil {
 		t.Errorf("%v was to go on from %v", cut, last)
 	}

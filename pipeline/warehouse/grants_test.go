@@ -151,7 +151,7 @@ func TestGrantsFollowTheSchema(t *testing.T) {
 	f("tingke_views", "SELECT", "*")
 	f("tingke_read", "SELECT", "*", "system.parts")
 	f("tingke_write", "INSERT", without(written, "schema_migrations", "forgotten", "forgotten_sessions")...)
-	f("tingke_write", "ALTER DELETE", "session_facts", "opinion_facts", "turn_facts", "kpi_inputs", "fact_moves")
+	f("tingke_write", "ALTER DELETE", "session_facts", "opinion_facts", "turn_facts", "session_texts", "kpi_inputs", "fact_moves")
 	f("tingke_write", "CREATE TABLE", "schema_migrations", "schema_locks")
 	for _, p := range []string{"CREATE TABLE", "CREATE VIEW", "DROP VIEW", "ALTER TABLE", "ALTER VIEW"} {
 		f("tingke_migrate", p, "*")
@@ -162,7 +162,7 @@ func TestGrantsFollowTheSchema(t *testing.T) {
 	f("tingke_operate", "INSERT", "forgotten", "forgotten_sessions")
 	f("tingke_operate", "ALTER DELETE", append(sortedKeys(personal), "alert_events", "dead_letter_rows", "saved_searches")...)
 	f("tingke_operate", "ALTER UPDATE", "opinion_events", "audit_log")
-	f("tingke_operate", "TRUNCATE", "session_facts", "opinion_facts", "turn_facts", "kpi_inputs", "fact_moves", "fact_bases")
+	f("tingke_operate", "TRUNCATE", "session_facts", "opinion_facts", "turn_facts", "session_texts", "kpi_inputs", "fact_moves", "fact_bases")
 	f("tingke_operate", "ALTER TTL", ttl...)
 	for role, rest := range grants {
 		if len(rest) > 0 {

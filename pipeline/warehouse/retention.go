@@ -24,6 +24,7 @@ var expiries = []struct {
 	{"analyses", "ifNull(ended_at, ifNull(started_at, written_at))", func(r Retention) int { return r.Sessions }, 0},
 	// Copies, which do not notice what goes from the table that they copy.
 	{"turn_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0},
+	{"session_texts", "kept_from", func(r Retention) int { return r.Sessions }, 0},
 	{"kpi_inputs", "kept_from", func(r Retention) int { return r.Sessions }, 0},
 	{"session_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0},
 	{"opinion_facts", "kept_from", func(r Retention) int { return r.Sessions }, 0},

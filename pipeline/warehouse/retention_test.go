@@ -29,8 +29,10 @@ func TestRetention(t *testing.T) {
 	if _, err := w.Facts(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := w.upToDate(ctx, &w.inputs); err != nil {
-		t.Fatal(err)
+	for _, k := range []*factsKeeper{&w.texts, &w.inputs} {
+		if _, err := w.upToDate(ctx, k); err != nil {
+			t.Fatal(err)
+		}
 	}
 	f := func(r Retention, sessions, orders, ratings uint64) {
 		t.Helper()
@@ -40,7 +42,7 @@ func TestRetention(t *testing.T) {
 			}
 		}
 		mustExec(t, w, "OPTIMIZE TABLE analyses FINAL", "OPTIMIZE TABLE order_rows FINAL", "OPTIMIZE TABLE rating_rows FINAL")
-		for _, table := range []string{"turn_facts", "kpi_inputs", "session_facts", "opinion_facts"} {
+		for _, table := range []string{"turn_facts", "session_texts", "kpi_inputs", "session_facts", "opinion_facts"} {
 			mustExec(t, w, "OPTIMIZE TABLE "+table+" FINAL")
 			if n := one[uint64](t, w, "SELECT uniqExact(session_id) FROM "+table); n != sessions {
 				t.Errorf("%+v leaves %d sessions in %s, want %d", r, n, table, sessions)

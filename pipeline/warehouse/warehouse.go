@@ -65,6 +65,7 @@ type Warehouse struct {
 
 	facts  factsKeeper
 	turns  factsKeeper
+	texts  factsKeeper
 	inputs factsKeeper
 	kpi    kpiKeeper
 }
@@ -78,7 +79,7 @@ func Open(ctx context.Context, cfg Config) (*Warehouse, error) {
 		}
 	}
 	w := &Warehouse{cfg: cfg, log: cfg.Logger, types: map[string][]clickhouse.ColumnNameAndType{}, kpi: kpiKeeper{token: make(chan struct{}, 1)},
-		facts: factsKeeper{kind: sessionCopies}, turns: factsKeeper{kind: turnCopies}, inputs: factsKeeper{kind: inputCopies}}
+		facts: factsKeeper{kind: sessionCopies}, turns: factsKeeper{kind: turnCopies}, texts: factsKeeper{kind: textCopies}, inputs: factsKeeper{kind: inputCopies}}
 	if w.log == nil {
 		w.log = slog.Default()
 	}
@@ -162,6 +163,7 @@ func (w *Warehouse) Close() error {
 	var errs []error
 	w.facts.close()
 	w.turns.close()
+	w.texts.close()
 	w.inputs.close()
 	if w.conn != nil {
 		errs = append(errs, w.conn.Close())
