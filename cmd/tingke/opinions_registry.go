@@ -206,8 +206,8 @@ func (a *app) opinionsShowCommand() *cobra.Command {
 		Use:   "show ID",
 		Short: "One opinion: counts, quotes with links, what agents answer, its members",
 		Long: "An id may be shortened to its beginning; the id of a merged opinion shows the one it counts for. Answers: of the latest\n" +
-			"quotes that an agent replied to, the share whose reply is like the approved answer, or, where none is approved, like the\n" +
-			"reply nearest to all others (similarity of at least 0.4).",
+			"quotes that an agent answered with more than courtesies, the share that says the same as the approved answer, or, where none\n" +
+			"is approved, as the commonest reply that breaks no rule.",
 		Example: "  tingke opinions show 3f2a",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -293,7 +293,12 @@ func (a *app) printOpinion(d *opinionDetail) {
 	fmt.Fprintf(tw, ", owner %s\n", orDash(d.Owner))
 	fmt.Fprintf(tw, "note\t%s\nanswer\t%s\n", orDash(d.Note), orDash(d.Answer))
 	if d.Answers.Replies > 1 {
-		fmt.Fprintf(tw, "answered\t%d of the latest mentions, %.0f %% alike\n", d.Answers.Replies, 100*d.Answers.Consistent)
+		fmt.Fprintf(tw, "answered\t%d of the latest mentions, ", d.Answers.Replies)
+		if d.Answers.Against == "" {
+			fmt.Fprint(tw, "no two alike\n")
+		} else {
+			fmt.Fprintf(tw, "%.0f %% alike\n", 100*d.Answers.Consistent)
+		}
 	}
 	fmt.Fprintf(tw, "members\t%s\n", strings.Join(d.Members, " · "))
 	if len(d.Merged) > 0 {

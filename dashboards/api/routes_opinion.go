@@ -59,27 +59,29 @@ type OpinionDay struct {
 
 // OpinionQuote is a mention with what the agent replied.
 type OpinionQuote struct {
-	SessionID string `ch:"session_id" json:"session_id"`
-	Seq       int64  `ch:"seq" json:"seq"`
-	Text      string `ch:"text" json:"text"`
-	Day       Day    `ch:"day" json:"day"`
-	Shop      string `ch:"shop" json:"shop"`
-	Customer  string `ch:"customer_id" json:"customer_id"`
-	Reply     string `json:"reply" doc:"the agent's turns up to the customer's next one; empty without a reply"`
-	Agent     string `json:"agent_id" doc:"who replied"`
+	SessionID string   `ch:"session_id" json:"session_id"`
+	Seq       int64    `ch:"seq" json:"seq"`
+	Text      string   `ch:"text" json:"text"`
+	Day       Day      `ch:"day" json:"day"`
+	Shop      string   `ch:"shop" json:"shop"`
+	Customer  string   `ch:"customer_id" json:"customer_id"`
+	Reply     string   `json:"reply" doc:"the agent's turns up to the customer's next one; empty without a reply"`
+	Agent     string   `json:"agent_id" doc:"who replied"`
+	hits      []string // ids of those that stand on the reply
+	breaks    bool     // one of them is of a broken rule
 }
 
 // OpinionAnswers says whether agents answer an opinion consistently.
 type OpinionAnswers struct {
 	opinions.Answers
-	Agents []AgentAnswers `json:"agents" doc:"each agent's replies against the same answer; only for who sees figures of agents"`
+	Agents []AgentAnswers `json:"agents" doc:"each agent's replies against the same answer; only for who sees figures of agents, and where there is such an answer"`
 }
 
 // AgentAnswers are the replies of one agent.
 type AgentAnswers struct {
 	Agent      string  `json:"agent_id"`
 	Replies    int     `json:"replies"`
-	Consistent float64 `json:"consistent" doc:"share like the answer compared with, 0..1"`
+	Consistent float64 `json:"consistent" doc:"share that says the same as the answer compared with, 0..1"`
 }
 
 // OpinionCustomer is a customer who said it.
@@ -179,8 +181,10 @@ func (a *API) opinion(r *Request) (any, error) {
 	q := a.reads(r.Context())
 	q.all(&d.Days, "SELECT day, sum(mentions) AS mentions, uniqExact(session_id) AS sessions, uniqExact(customer) AS customers FROM "+said+" GROUP BY day ORDER BY day NULLS LAST", sp...)
 	q.run(func(ctx context.Context) (err error) {
-		d.Quotes, err = a.quotes(ctx, x, r, e.ID, answerQuotes, 0)
-		return err
+		if d.Quotes, err = a.quotes(ctx, x, r, e.ID, answerQuotes, 0); err != nil || len(d.Quotes) == 0 {
+			return err
+		}
+		return a.breaks(ctx, x, d.Quotes)
 	})
 	if r.Scope.All() {
 		d.Members = e.Members
@@ -221,6 +225,40 @@ func (a *API) opinion(r *Request) (any, error) {
 	return d, nil
 }
 
+// breaks marks the quotes in whose reply a rule was broken.
+func (a *API) breaks(ctx context.Context, x facts, quotes []OpinionQuote) error {
+	var ids, days []string
+	for _, q := range quotes {
+		if len(q.hits) == 0 {
+			continue
+		}
+		ids = append(ids, q.SessionID)
+		if !q.Day.IsZero() {
+			days = append(days, q.Day.String())
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	on := "session_id IN {ids:Array(String)}"
+	if len(days) == len(ids) {
+		on = daysOf(days) + " AND " + on
+	}
+	var broken []struct {
+		Session string `ch:"session_id"`
+		Hit     string `ch:"hit_id"`
+	}
+	if err := a.Warehouse.Conn().Select(ctx, &broken, "SELECT session_id, hit_id FROM "+x.hits(on)+" WHERE "+opinions.Broken, named("ids", ids)); err != nil {
+		return err
+	}
+	for _, b := range broken {
+		for i := range quotes {
+			quotes[i].breaks = quotes[i].breaks || quotes[i].SessionID == b.Session && slices.Contains(quotes[i].hits, b.Hit)
+		}
+	}
+	return nil
+}
+
 // answers compares the replies with the approved answer, else with each other; nothing where the model is not there.
 func (a *API) answers(quotes []OpinionQuote, approved string, byAgent bool) OpinionAnswers {
 	var out OpinionAnswers
@@ -230,13 +268,13 @@ func (a *API) answers(quotes []OpinionQuote, approved string, byAgent bool) Opin
 	list := make([]opinions.Quote, len(quotes))
 	agents := map[string][]opinions.Quote{}
 	for i, q := range quotes {
-		list[i] = opinions.Quote{Text: q.Text, Reply: q.Reply}
+		list[i] = opinions.Quote{Text: q.Text, Reply: q.Reply, Breaks: q.breaks}
 		if q.Agent != "" {
 			agents[q.Agent] = append(agents[q.Agent], list[i])
 		}
 	}
 	out.Answers = opinions.Consistency(a.OpinionModel, list, approved)
-	if !byAgent || out.Replies < 2 {
+	if !byAgent || out.Replies < 2 || out.Against == "" {
 		return out
 	}
 	for id, l := range agents {
@@ -277,7 +315,7 @@ func (a *API) quotes(ctx context.Context, x facts, r *Request, id string, limit,
 		n += int(in[len(ids)].Mentions)
 		ids = append(ids, in[len(ids)].ID)
 	}
-	texts, err := a.Warehouse.Texts(ctx, warehouse.TurnTexts|warehouse.MentionTexts, ids)
+	texts, err := a.Warehouse.Texts(ctx, warehouse.TurnTexts|warehouse.MentionTexts|warehouse.HitTexts, ids)
 	if err != nil {
 		return nil, err
 	}
@@ -298,26 +336,33 @@ func (a *API) quotes(ctx context.Context, x facts, r *Request, id string, limit,
 		})
 		for _, j := range at {
 			q := OpinionQuote{SessionID: id, Seq: s.MentionTurn[j], Text: s.MentionText[j], Day: s.Day, Shop: s.Shop, Customer: s.CustomerID}
-			q.Reply, q.Agent = replyTo(s, q.Seq)
+			var replied []int64
+			q.Reply, q.Agent, replied = replyTo(s, q.Seq)
+			for k, h := range s.EvidenceHit {
+				if slices.Contains(replied, s.EvidenceTurn[k]) {
+					q.hits = append(q.hits, s.HitID[h-1])
+				}
+			}
 			out = append(out, q)
 		}
 	}
 	return out[min(offset, len(out)):min(offset+limit, len(out))], nil
 }
 
-// replyTo gives the turns of the agent after a turn, up to the customer's next one, and who spoke the first of them.
-func replyTo(s *warehouse.SessionTexts, seq int64) (reply, agent string) {
+// replyTo gives the turns of the agent after a turn, up to the customer's next one, who spoke the first of them, and their
+// numbers.
+func replyTo(s *warehouse.SessionTexts, seq int64) (reply, agent string, seqs []int64) {
 	var lines []string
 	for i := slices.Index(s.TurnSeq, seq) + 1; i > 0 && i < len(s.TurnSeq); i++ {
-		switch {
-		case s.TurnRole[i] == string(schemas.Customer) && len(lines) > 0:
-			return strings.Join(lines, "\n"), agent
-		case s.TurnRole[i] == string(schemas.Agent) && !s.TurnAuto[i] && strings.TrimSpace(s.TurnText[i]) != "":
-			lines = append(lines, s.TurnText[i])
+		if s.TurnRole[i] == string(schemas.Customer) && len(lines) > 0 {
+			break
+		}
+		if s.TurnRole[i] == string(schemas.Agent) && !s.TurnAuto[i] && strings.TrimSpace(s.TurnText[i]) != "" {
+			lines, seqs = append(lines, s.TurnText[i]), append(seqs, s.TurnSeq[i])
 			agent = cmp.Or(agent, s.TurnAgent[i])
 		}
 	}
-	return strings.Join(lines, "\n"), agent
+	return strings.Join(lines, "\n"), agent, seqs
 }
 
 func (a *API) opinionQuotes(r *Request) (any, error) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/tingke/tingke/nlp/opinion"
+	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/pipeline/warehouse"
 )
 
@@ -39,6 +40,24 @@ func TestOpinionTakenAway(t *testing.T) {
 	if w := as(f.api, "supervisor", http.MethodPatch, path, `{"owner":""}`); w.Code != http.StatusForbidden {
 		t.Errorf("a supervisor takes the owner away: status %d, want 403", w.Code)
 	}
+}
+
+// A reply that breaks a rule is no answer that others are compared with, until a person has dismissed the hit.
+func TestOpinionAnswers(t *testing.T) {
+	f := newFixture(t)
+	path := Prefix + "/opinions/" + get[Page[OpinionRow]](t, f.api, "admin", Prefix+"/opinions").Items[0].ID
+	check := func(want opinions.Answers, agents ...AgentAnswers) {
+		t.Helper()
+		if got := get[OpinionDetail](t, f.api, "supervisor", path).Answers; got.Answers != want || !slices.Equal(got.Agents, agents) {
+			t.Errorf("answers %+v, want %+v %+v", got, want, agents)
+		}
+	}
+	// 249元哦, 亲，加V信详聊 and 加V信哦: the two that agree break a rule.
+	check(opinions.Answers{Replies: 3})
+	send[any](t, f.api, "supervisor", http.MethodPost, Prefix+"/sessions/two-3/review", `{"action": "dismiss", "hit_id": "`+hitOf(t, f, "two-3")+`", "note": "误判"}`)
+	check(opinions.Answers{Replies: 3, Consistent: 2. / 3, Against: "加V信哦"}, AgentAnswers{"a1", 1, 0}, AgentAnswers{"a2", 1, 1}, AgentAnswers{"b1", 1, 1})
+	send[any](t, f.api, "supervisor", http.MethodPatch, path, `{"answer":"您好，249元"}`)
+	check(opinions.Answers{Replies: 3, Consistent: 1. / 3, Against: "您好，249元"}, AgentAnswers{"a1", 1, 1}, AgentAnswers{"a2", 1, 0}, AgentAnswers{"b1", 1, 0})
 }
 
 // What was merged is shown with who did and what it counts, and comes back as it was.

@@ -19,22 +19,20 @@ type Quote struct {
 	// URL is the page of the session, below the address of the pages.
 	URL   string `json:"url"`
 	Reply string `json:"reply,omitempty"` // the agent's valid turns up to the customer's next one
+	// Breaks says that a rule was broken in the reply: it is no answer for others to be compared with.
+	Breaks bool `json:"breaks,omitempty"`
 }
 
 // Answers says whether agents answer an opinion consistently.
 type Answers struct {
-	// Replies are the mentions that an agent replied to, among the latest asked for.
-	Replies int `json:"replies"`
-	// Consistent is their share that is like the approved answer, or, where there is none, like the reply nearest to all
-	// others. 0..1; it says nothing for fewer than two replies.
-	Consistent float64 `json:"consistent"`
-	// Against is what they were compared with.
-	Against string `json:"against,omitempty"`
+	// Replies are the mentions that an agent answered, among the latest asked for; one of nothing but courtesies is no answer.
+	Replies int `json:"replies" doc:"replies that say more than courtesies"`
+	// Consistent is their share that says the same as the approved answer, or, where there is none, as the reply that most
+	// others agree with; 0 where no two agree. 0..1; it says nothing for fewer than two replies.
+	Consistent float64 `json:"consistent" doc:"share that says the same as what they were compared with, 0..1"`
+	// Against is what they were compared with; empty where none is approved and no two agree.
+	Against string `json:"against,omitempty" doc:"the approved answer, else the commonest reply that breaks no rule; absent where no two agree"`
 }
-
-// sameAnswer is the similarity from which two replies count as one answer. Replies are longer and wander more than
-// mentions, so it lies below the granularity of opinions.
-const sameAnswer = .4
 
 // Quotes gives the latest mentions of an opinion, merges resolved, with the agents' replies.
 func Quotes(ctx context.Context, w *warehouse.Warehouse, id string, limit int) ([]Quote, error) {
@@ -80,6 +78,10 @@ func Quotes(ctx context.Context, w *warehouse.Warehouse, id string, limit int) (
 		}
 		turns[id] = append(turns[id], t)
 	}
+	broken, err := breaking(ctx, w, slices.Compact(sessions))
+	if err != nil {
+		return nil, err
+	}
 	for i := range out {
 		list := turns[out[i].SessionID]
 		at := slices.IndexFunc(list, func(t turn) bool { return t.seq == out[i].Turn })
@@ -93,6 +95,7 @@ func Quotes(ctx context.Context, w *warehouse.Warehouse, id string, limit int) (
 			}
 			if t.role == "agent" && !t.auto && strings.TrimSpace(t.text) != "" {
 				reply = append(reply, t.text)
+				out[i].Breaks = out[i].Breaks || broken[turnKey{out[i].SessionID, t.seq}]
 			}
 		}
 		out[i].Reply = strings.Join(reply, "\n")
@@ -100,31 +103,77 @@ func Quotes(ctx context.Context, w *warehouse.Warehouse, id string, limit int) (
 	return out, replies.Err()
 }
 
-// Consistency compares the replies of quotes with the approved answer, else with each other.
+// turnKey names a turn of a session.
+type turnKey struct {
+	session string
+	seq     int64
+}
+
+// Broken is the condition on hits under which a rule was broken, and no person has said it was not.
+const Broken = "(points < 0 OR severity IN ('minor', 'major', 'critical')) AND state NOT IN ('dismissed', 'overturned')"
+
+// breaking gives the turns of sessions in which a rule was broken: hits rest on them that no person has dismissed.
+func breaking(ctx context.Context, w *warehouse.Warehouse, sessions []string) (map[turnKey]bool, error) {
+	var rows []struct {
+		SessionID string  `ch:"session_id"`
+		Seqs      []int64 `ch:"evidence_seqs"`
+	}
+	if err := w.Conn().Select(ctx, &rows, "SELECT session_id, evidence_seqs FROM hits WHERE session_id IN (?) AND "+Broken, sessions); err != nil {
+		return nil, fmt.Errorf("cannot read the hits on replies: %w", err)
+	}
+	out := map[turnKey]bool{}
+	for _, r := range rows {
+		for _, s := range r.Seqs {
+			out[turnKey{r.SessionID, s}] = true
+		}
+	}
+	return out, nil
+}
+
+// Consistency compares the replies of quotes with the approved answer, else with the reply that most of them agree with.
 func Consistency(m *opinion.Model, quotes []Quote, approved string) Answers {
 	var a Answers
-	var replies []string
-	for _, q := range quotes {
-		if q.Reply != "" {
-			replies = append(replies, opinion.Normalise(q.Reply))
+	var replies []*answer
+	var from []*Quote
+	for i := range quotes {
+		if said := answered(quotes[i].Reply); said != "" {
+			replies, from = append(replies, newAnswer(said)), append(from, &quotes[i])
 		}
 	}
 	a.Replies = len(replies)
 	if len(replies) == 0 {
 		return a
 	}
-	if a.Against = approved; approved == "" {
-		sorted := slices.Clone(replies)
-		slices.Sort(sorted)
-		a.Against = m.Medoid(sorted)
-	}
-	like := 0
-	for _, r := range replies {
-		if m.Similarity(r, opinion.Normalise(a.Against)) >= sameAnswer {
-			like++
+	agree := func(with *answer) (n int, total float64) {
+		for _, r := range replies {
+			if s := likeness(m, r, with); s > 0 {
+				n++
+				total += s
+			}
 		}
+		return n, total
 	}
-	a.Consistent = float64(like) / float64(len(replies))
+	if approved != "" {
+		said := answered(approved)
+		if said == "" {
+			said = approved
+		}
+		n, _ := agree(newAnswer(said))
+		a.Against, a.Consistent = approved, float64(n)/float64(len(replies))
+		return a
+	}
+	most, nearest := 1, 0. // itself
+	for i, r := range replies {
+		if from[i].Breaks {
+			continue
+		}
+		n, total := agree(r)
+		if n < 2 || n < most || n == most && (total < nearest || total == nearest && from[i].Reply >= a.Against) {
+			continue
+		}
+		most, nearest, a.Against = n, total, from[i].Reply
+		a.Consistent = float64(n) / float64(len(replies))
+	}
 	return a
 }
 

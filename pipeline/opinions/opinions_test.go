@@ -32,13 +32,17 @@ var model = sync.OnceValue(func() *opinion.Model {
 	return opinion.NewModel(e, seg)
 })
 
-// stage makes one mention of every customer turn, so that a test says which mentions there are.
+// stage makes one mention of every customer turn, so that a test says which mentions there are; in s2 the reply breaks a rule.
 type stage struct{}
 
 func (stage) ModelVersion() string { return "m" }
 func (stage) Version() string      { return "r" }
-func (stage) Evaluate(*schemas.Transcript, *schemas.Features) schemas.Findings {
-	return schemas.Findings{Outcomes: map[string]string{}}
+func (stage) Evaluate(t *schemas.Transcript, _ *schemas.Features) schemas.Findings {
+	f := schemas.Findings{Outcomes: map[string]string{}}
+	if t.Meta.SessionID == "s2" {
+		f.Hits = []schemas.Hit{{HitID: "00000000000000aa", RuleID: "ban", Outcome: "present", Severity: "critical", Points: -30, Evidence: []schemas.Evidence{{Turn: t.Turns[1].Seq.V}}}}
+	}
+	return f
 }
 func (stage) Features(t *schemas.Transcript) *schemas.Features {
 	f := &schemas.Features{Turns: make([]schemas.TurnFeatures, len(t.Turns))}
@@ -201,6 +205,11 @@ func TestRegistry(t *testing.T) {
 	quotes, err := Quotes(ctx, b.w, id, 10)
 	if err != nil || len(quotes) != 3 || quotes[0].Reply != "B款精华含量更高" {
 		t.Errorf("quotes %+v, %v", quotes, err)
+	}
+	for _, q := range quotes {
+		if q.Breaks != (q.SessionID == "s2") {
+			t.Errorf("a rule was broken in the reply of s2 alone: %+v", q)
+		}
 	}
 	if a := Consistency(model(), quotes, "B款精华含量更高"); a.Replies != 3 || a.Consistent != 1 {
 		t.Errorf("answers %+v", a)

@@ -32,7 +32,7 @@ export function Answer({ opinion: o }: { opinion: Detail }) {
         <span className="muted">{t('consistency_few')}</span>
       ) : (
         <>
-          <span className="muted">{t(o.answer ? 'consistency_approved' : 'consistency_common', { n: a.replies })}</span>
+          <span className="muted">{t(o.answer ? 'consistency_approved' : a.against ? 'consistency_common' : 'consistency_none', { n: a.replies })}</span>
           <Progress percent={Math.round(a.consistent * 100)} format={() => percent(a.consistent, 0)} />
           {!o.answer && a.against && (
             <Typography.Paragraph className="small" type="secondary" ellipsis={{ rows: 2, expandable: true }} style={{ margin: '4px 0 8px' }}>
