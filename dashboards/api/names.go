@@ -75,17 +75,12 @@ func (o *registered) title(id string) string {
 	return ""
 }
 
-// of are the opinions, as sessions name them, that count for some; never nil.
+// of are the opinions, as sessions name them, that count for some: these and what was merged into them.
 func (o *registered) of(ids ...string) []string {
-	out := []string{}
+	out := slices.Clone(ids)
 	for i, target := range o.to {
 		if slices.Contains(ids, target) {
 			out = append(out, o.from[i])
-		}
-	}
-	for _, id := range ids {
-		if o.merged[id] == "" {
-			out = append(out, id)
 		}
 	}
 	return out

@@ -121,6 +121,8 @@ func TestReviewJourney(t *testing.T) {
 	}
 	if a := appeals("admin", ""); len(a) != 1 || strings.Join(a[0].Allowed, ",") != "uphold,overturn" {
 		t.Errorf("the admin sees %+v", a)
+	} else if x, want := a[0], "one-2 ban critical -60 a1 一组 花漾 客服推诿（不关我的事） 1 false false"; fmt.Sprint(x.SessionID, " ", x.RuleID, " ", x.Severity, " ", x.Points, " ", x.Agent, " ", x.Team, " ", x.Shop, " ", x.Found, " ", x.Appeals, " ", x.Final, " ", x.Conflict) != want {
+		t.Errorf("the appeal is %+v, want %s", x, want)
 	}
 	if a := appeals("admin", "?team=%E4%BA%8C%E7%BB%84"); len(a) != 0 {
 		t.Errorf("team two sees %+v", a)
