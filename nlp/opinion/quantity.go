@@ -1,6 +1,9 @@
 package opinion
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // numerals are the characters of numbers, as they are said and as they are written.
 const numerals = "0123456789.,%零一二两三四五六七八九十百千万亿半几第"
@@ -23,3 +26,57 @@ func measures(before, text string) bool {
 	number := len(rest) < len(text)
 	return rest == "" || quantityUnits[rest] && (number || before != "" && strings.TrimLeft(before, numerals) == "")
 }
+
+// How long something takes is often what a mention is about (等不了48小时), and a date is one whatever its number: durations stay
+// with their numbers, units of dates without.
+var (
+	durations = set(`天 个月 周 星期 礼拜 点钟 小时 个小时 分钟 秒 刻钟`)
+	dateUnits = set(`年 月 日 号 点 刻`)
+)
+
+// longestUnit is the length of the longest unit in characters.
+const longestUnit = 3
+
+// countless leaves out how much: numbers in digits and their units (满300减40 is 满减, 体重110斤穿什么码 is 体重穿什么码), save durations
+// and what belongs to a name in Latin letters (p50). To the encoder numbers weigh as much as words, so that whatever names
+// two of them is alike. A text that has no point without them keeps them.
+func countless(norm string) string {
+	if !strings.ContainsAny(norm, "0123456789") {
+		return norm
+	}
+	r := []rune(norm)
+	out := make([]rune, 0, len(r))
+	for i := 0; i < len(r); {
+		from := i
+		for i < len(r) && (r[i] >= '0' && r[i] <= '9' || i > from && strings.ContainsRune(".,:/-~%", r[i])) {
+			i++
+		}
+		if i == from {
+			out = append(out, r[i])
+			i++
+			continue
+		}
+		unit := unitOf(r[i:])
+		if durations[unit] || from > 0 && latin(r[from-1]) {
+			out = append(out, r[from:i]...)
+		} else if !dateUnits[unit] {
+			i += utf8.RuneCountInString(unit)
+		}
+	}
+	if bare := string(out); hasPoint(bare) {
+		return bare
+	}
+	return norm
+}
+
+// unitOf gives the unit that a text begins with, empty for none.
+func unitOf(r []rune) string {
+	for n := min(longestUnit, len(r)); n > 0; n-- {
+		if unit := string(r[:n]); quantityUnits[unit] && !(latin(r[0]) && n < len(r) && latin(r[n])) {
+			return unit
+		}
+	}
+	return ""
+}
+
+func latin(r rune) bool { return r >= 'a' && r <= 'z' }

@@ -21,7 +21,7 @@ func NewModel(e Encoder, cut Cutter) *Model { return &Model{space: NewSpace(e), 
 func (m *Model) Version() string { return Version + "," + m.space.version }
 
 // Version names the clustering, the assignment and the titles of this package.
-const Version = "3"
+const Version = "4"
 
 // Snapshot is an immutable, numbered state of the registry of opinions. It is safe for concurrent use.
 type Snapshot struct {

@@ -65,7 +65,7 @@ var scratch = sync.Pool{New: func() any { return new([]float32) }}
 func (s *Space) Vector(dst []float32, norm string) []float32 {
 	from := len(dst)
 	bare := plain(norm)
-	folded := folder.Replace(bare)
+	folded := folder.Replace(countless(bare))
 	if s.enc != nil {
 		// The sum of both readings: as it was said, and folded. Either alone does worse.
 		dst = s.enc.Encode(dst, bare)
