@@ -51,7 +51,7 @@ var roles = func() map[string]wordRole {
 			m[w] = r
 		}
 	}
-	add(filler, `请问 问 问下 一下 想问 你好 您好 亲 亲亲 亲爱的 谢谢 麻烦 麻烦您 麻烦你 我 你 您 他 她 它 我们 你们 咱们 他们 人家 自己 我家 你家 你们家 这 那 这个 那个 这款 那款 这种 这样 那样 这么 那么
+	add(filler, `恁 请问 问 问下 一下 想问 你好 您好 亲 亲亲 亲爱的 谢谢 麻烦 麻烦您 麻烦你 我 你 您 他 她 它 我们 你们 咱们 他们 人家 自己 我家 你家 你们家 这 那 这个 那个 这款 那款 这种 这样 那样 这么 那么
 		啊 呀 呢 吗 嘛 吧 哦 噢 喔 哈 呵 嗯 哎 唉 诶 额 呃 哟 啦 咯 喽 么 了 着 过 地 就 都 也 还 又 再 才 却 已经 现在 刚 刚才 刚刚 一直 总是 然后 但是 可是 不过 因为 所以 如果 就是 其实 反正 到底 究竟 真的 真是 实在
 		姐 哥 妹 小姐姐 老铁 老板 店家 商家 卖家 小二 掌柜 帮我 给我 想 要 想要 需要 希望 觉得 感觉 知道 看看 请 告诉 什么的 之类 等等 一个 个 几 些 一点 有点 有些 是 在 把 被 对 呗 嗎
 		块 块钱 元 天 今天 昨天 明天 前天 多 大概 大约 差不多 左右`)
@@ -78,12 +78,111 @@ func (m *Model) Title(o *Opinion) string {
 		members = members[:titleMembers]
 	}
 	ranked := m.ranked(members)
-	for _, t := range ranked {
-		if words := m.words(members, t); slices.ContainsFunc(words, func(w word) bool { return w.says }) {
-			return m.compose(o, members, t, words)
+	speaking := slices.DeleteFunc(slices.Clone(ranked), func(t string) bool {
+		return !slices.ContainsFunc(m.words(members, t), func(w word) bool { return w.says })
+	})
+	if len(speaking) == 0 {
+		speaking = ranked[:1]
+	}
+	words := m.words(members, speaking[0])
+	first, phrase := m.compose(o, members, speaking[0], words)
+	if phrase {
+		return first
+	}
+	// Where a denial stands alone, only a member that says it, too, tells what is denied.
+	denial := denied(words)
+	for _, t := range speaking[1:] {
+		if title, phrase := m.compose(o, members, t, m.words(members, t)); phrase && strings.Contains(t, denial) && (denial == "" || strings.ReplaceAll(title, denial, "") != "") {
+			return title
 		}
 	}
-	return m.compose(o, members, ranked[0], m.words(members, ranked[0]))
+	if denial != "" {
+		return first
+	}
+	// What they share is no phrase anywhere: the member nearest to all that is one says it whole.
+	for _, t := range speaking {
+		words := m.words(members, t)
+		if whole := tidied(words); contents(words) > 2 && utf8.RuneCountInString(whole) <= titleRunes {
+			return display(named(o.Product, whole), o.Product)
+		}
+	}
+	return first
+}
+
+// fragment says whether the words that stay are no phrase: a number and one word of several (170 穿), single characters from
+// different places (送 没到), or what is denied or asked of nothing (不出, 发没发).
+func fragment(words []word) bool {
+	var kept []*word
+	var gap, number bool
+	said := 0 // characters beside numbers
+	for i := range words {
+		w := &words[i]
+		if !w.keep {
+			continue
+		}
+		if counts(w.text) {
+			number = true
+		} else {
+			said += utf8.RuneCountInString(w.text)
+		}
+		if len(kept) > 0 && !words[i-1].keep {
+			gap = true
+			if counts(words[i-1].text) && single(w) && single(kept[len(kept)-1]) { // 满 300 减 40
+				return true
+			}
+		}
+		kept = append(kept, w)
+	}
+	if number && said <= 3 && dropped(words) {
+		return true
+	}
+	if len(kept) == 2 {
+		return gap && single(kept[0]) && (single(kept[1]) || strings.HasPrefix(kept[1].text, "没") || strings.HasPrefix(kept[1].text, "不"))
+	}
+	return denied(words) != ""
+}
+
+// denied gives what the words that stay deny where they are one word that does and no more: 不出, and 没发 of 发没发; else nothing.
+func denied(words []word) string {
+	only := ""
+	for _, w := range words {
+		if w.keep && only != "" {
+			return ""
+		}
+		if w.keep {
+			only = w.text
+		}
+	}
+	r := []rune(only)
+	if len(r) == 3 && r[0] == r[2] && (r[1] == '不' || r[1] == '没') {
+		return string(r[1:])
+	}
+	if len(r) == 2 && r[0] == '不' {
+		return only
+	}
+	return ""
+}
+
+// single says whether a word is one character of content.
+func single(w *word) bool { return w.role == content && utf8.RuneCountInString(w.text) == 1 }
+
+// counts says whether a word begins with a number.
+func counts(text string) bool { return strings.TrimLeft(text, numerals) != text }
+
+// dropped says whether content of a member does not stay.
+func dropped(words []word) bool {
+	return slices.ContainsFunc(words, func(w word) bool { return w.says && !w.keep })
+}
+
+// contents counts the content words of a member.
+func contents(words []word) int {
+	n := 0
+	for _, w := range words {
+		if w.role == content || w.role == negation {
+			n++
+		}
+	}
+	return n
 }
 
 // Medoid gives the member with the greatest mean similarity with all; short ones win among nearly equal ones, then
@@ -120,8 +219,8 @@ func (m *Model) ranked(members []string) []string {
 	return out
 }
 
-// compose makes the title from the words of the medoid.
-func (m *Model) compose(o *Opinion, members []string, medoid string, words []word) string {
+// compose makes the title from the words of the medoid, and says whether it is a phrase.
+func (m *Model) compose(o *Opinion, members []string, medoid string, words []word) (title string, phrase bool) {
 	asked := commonKind(members)
 	lead := ""
 	for i := range words {
@@ -152,7 +251,9 @@ func (m *Model) compose(o *Opinion, members []string, medoid string, words []wor
 	}
 	attach(words)
 	body := join(words)
+	phrase = lead != "" || !fragment(words)
 	if bare && lead == "" {
+		phrase = true
 		body = tidied(words)
 	} else if lead == "" && asked == kindPlain && asksWhether(words) && !hasQuestion(words) {
 		body += "吗"
@@ -165,24 +266,47 @@ func (m *Model) compose(o *Opinion, members []string, medoid string, words []wor
 	if utf8.RuneCountInString(body) < 2 || len(words) > 2 && utf8.RuneCountInString(body) < 3 && lead == "" {
 		// Too little to be understood: the medoid without its politeness says it.
 		body = tidied(words)
+		phrase = phrase || utf8.RuneCountInString(body) > 3
 		if utf8.RuneCountInString(body) < 2 {
 			body = medoid // 还是想退
 		}
 	}
-	if n := len(words) - 1; n > 0 && words[n].text == "了" && words[n-1].keep && lead == "" && utf8.RuneCountInString(body) <= 4 {
+	if n := len(words) - 1; n > 0 && words[n].text == "了" && words[n-1].keep && lead == "" && utf8.RuneCountInString(body) <= 5 {
 		body += "了" // 号封了
 	}
-	if o.Product != "" && !strings.Contains(body, strings.ToLower(o.Product)) && !strings.Contains(body, o.Product) && !said(o.Product, body) {
-		body = o.Product + body
-	}
-	title := lead + body
+	body = named(o.Product, body)
+	title = lead + body
 	if utf8.RuneCountInString(title) > titleRunes {
 		title = shorten(words, lead, title)
 	}
 	if title == lead {
 		title = medoid
 	}
-	return display(title, o.Product)
+	return display(title, o.Product), phrase
+}
+
+var monthly = set("月 星期 礼拜 季度")
+
+// links hold what stands left and right of them together: 停在武汉, 软了一半, 图片是豆沙, 微信把我拉黑. Pronouns do after those that
+// take an object.
+var links, takers, pronouns = set("在 是 还是 了 着 过 都 也 把 被 给 让 得 知道"), set("把 被 给 让"), set("我 你 您 他 她 它 我们 你们 人家")
+
+// bridge keeps links between words that stay.
+func bridge(words []word) {
+	last := -1 // the last word that stays
+	for i := range words {
+		if !words[i].keep {
+			continue
+		}
+		linked := last >= 0
+		for k := last + 1; k < i && linked; k++ {
+			linked = links[words[k].text] || k > last+1 && takers[words[k-1].text] && pronouns[words[k].text]
+		}
+		for k := last + 1; k < i && linked; k++ {
+			words[k].keep = true
+		}
+		last = i
+	}
 }
 
 // attach keeps what belongs to a word that stays: the verb of a complement that is denied (刷不出来) or of a modal (能退), the
@@ -211,9 +335,13 @@ func attach(words []word) {
 			}
 		case strings.HasPrefix(w.text, "不") && complements[w.text[len("不"):]] && before != nil && before.role == content:
 			before.keep = true
+		case monthly[w.text] && before != nil && before.role == filler && strings.HasSuffix(before.text, "个"):
+			before.keep = true // 这个 月
 		case modals[w.text] && next != nil && next.role == content:
 			next.keep = true
 		case next == nil:
+		case w.text == "哪" && before != nil && strings.HasSuffix(before.text, "在"):
+			before.keep = true // 贵在 哪
 		case (w.text == "哪" || w.text == "几") && next.role != content:
 			next.keep = next.text == "一个" || next.text == "个" || next.text == "天" || next.text == "块" || next.text == "里"
 		case w.text[len(w.text)-1] >= '0' && w.text[len(w.text)-1] <= '9':
@@ -288,6 +416,26 @@ var particles = func() map[string]bool {
 	return m
 }()
 
+// named puts the product in front of a title that does not name it; one that says the last part of its name (卫衣 of 连帽卫衣, b款
+// of 面膜B) gets the whole name there.
+func named(product, title string) string {
+	if product == "" || strings.Contains(title, strings.ToLower(product)) || strings.Contains(title, product) || said(product, title) {
+		return title
+	}
+	r := []rune(strings.ToLower(product))
+	if last := r[len(r)-1]; latin(last) {
+		if variant := string(last) + "款"; strings.Contains(title, variant) {
+			return strings.Replace(title, variant, product, 1)
+		}
+	}
+	for n := len(r) - 1; n > 1; n-- {
+		if part := string(r[len(r)-n:]); strings.Contains(title, part) {
+			return strings.Replace(title, part, product, 1)
+		}
+	}
+	return product + title
+}
+
 // said says whether a title names the product by a part of its name (洗衣机 for 静洗滚筒洗衣机X8).
 func said(product, title string) bool {
 	r := []rune(product)
@@ -350,9 +498,13 @@ func join(words []word) string {
 			words[i].keep = true
 		}
 	}
+	bridge(words)
 	var b strings.Builder
 	said := map[string]bool{}
-	for _, w := range words {
+	for i, w := range words {
+		if w.keep && i+1 < len(words) && w.role == content && words[i+1].keep && strings.HasPrefix(words[i+1].text, w.text) {
+			continue // 这么贵 贵在哪
+		}
 		if w.keep && !(said[w.text] && w.role == content && !strings.HasSuffix(b.String(), "不")) {
 			if end := b.String(); end != "" && digit(end[len(end)-1]) && digit(w.text[0]) {
 				b.WriteByte(' ') // 160 98斤

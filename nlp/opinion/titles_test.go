@@ -92,3 +92,31 @@ func TestTitleSaysWhat(t *testing.T) {
 	f("150斤", "150斤", "我150斤")
 	f("双十一", "双十一", "双十一呢")
 }
+
+// A title is a phrase: small words stay between those that they join, and where the shared words are none, a fuller member
+// gives the title.
+func TestTitleIsPhrase(t *testing.T) {
+	f := func(product, want string, members ...string) {
+		t.Helper()
+		slices.Sort(members)
+		if got := model().Title(&Opinion{Members: members, Product: product, Side: "negative"}); got != want {
+			t.Errorf("%q is titled %q, want %q", members, got, want)
+		}
+	}
+	f("", "停在武汉三天", "停在武汉三天了", "停在中转站三天了")
+	f("", "图片是豆沙", "图片是浅蓝", "图片是豆沙")
+	f("", "业务员微信把我拉黑", "业务员微信把我拉黑了", "业务员装完机器人就消失了微信还把我拉黑")
+	f("", "这个月怎么多扣了40", "这个月怎么多扣了40", "我这个月流量怎么突然多扣了20块")
+	f("", "重启过三回了", "也重启了重启好几回了", "重启过三回了")
+
+	f("", "满减30没减", "满减30没减", "哪里不满足啊满300减40", "满减没给我算上啊应该减30的")
+	f("", "快递太慢了五天还没到", "蟹约的今天送现在还没到", "喂你好我问一下我那个订单怎么还没到啊说今天送的", "快递太慢了五天还没到")
+	f("", "拖布不出水了", "还是不出", "拖布不出水了")
+	f("", "没发货都五天", "建议你们西北发货就别走普快了", "怎么还没发货都五天了", "到底发没发")
+	f("", "不退了", "订金说好不退没货也不退吗", "还是不退了", "那件白的我退了")
+	f("", "没到", "待产包还没到站", "汤没到", "没到", "没收到就是没收到")
+
+	f("连帽卫衣", "连帽卫衣偏小", "卫衣尺码准吗", "卫衣偏小啊")
+	f("面膜B", "面膜B贵在哪", "面膜b怎么卖那么贵呀", "面膜b这么贵贵在哪呢", "卖这么贵")
+	f("面膜B", "面膜B咋就比a款贵", "b款咋就比a款贵恁多啊", "你好啊我想问问你们那个面末b怎么比a贵那么多呢", "面膜b贵的那110块到底贵在什么地方啊")
+}
