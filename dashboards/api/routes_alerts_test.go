@@ -66,6 +66,11 @@ func TestAlerts(t *testing.T) {
 	list("admin", "", "alert-old", "alert-one", "alert-two")
 	list("admin", "limit=1", "alert-old", "alert-one", "alert-two")
 	list("admin", "open=1", "alert-one", "alert-two")
+	for day, want := range map[string]string{"2026-03-02": "[{critical 1 1} {major 1 1}]", "2026-03-03": "[{major 1 0}]"} { // the old one is told to nobody
+		if got := fmt.Sprint(get[Overview](t, f.api, "admin", Prefix+"/overview?day="+day).Alerts); got != want {
+			t.Errorf("the overview of %s says of alerts %s, want %s", day, got, want)
+		}
+	}
 	list("admin", "severity=critical&rule=ban", "alert-one")
 	list("admin", "shop=森野&alert_kind=hit&alert_state=stored&team=二组&agent=b1&session=two-1", "alert-two")
 	list("admin", "from=2026-03-03", "alert-old")

@@ -75,7 +75,7 @@ type RuleCount struct {
 type AlertSummary struct {
 	Severity string `ch:"severity" json:"severity"`
 	Alerts   uint64 `ch:"alerts" json:"alerts"`
-	Waiting  uint64 `ch:"waiting" json:"waiting" doc:"that nobody has acknowledged"`
+	Waiting  uint64 `ch:"waiting" json:"waiting" doc:"that are to be taken and nobody has; not those of old conversations, which are told to nobody"`
 }
 
 var overviewFilters = []string{"shop", "channel", "business", "team"}
@@ -145,7 +145,7 @@ func (a *API) overview(r *Request) (any, error) {
 	q.all(&o.Rules, "SELECT toString(rule_id) AS rule_id, toString(argMax(severity, "+rank+")) AS worst, uniqExact(session_id) AS sessions FROM "+x.hits("day = {last:Date} AND state = 'closed' AND "+where)+
 		" WHERE severity != 'info' AND "+filter.Breach+" GROUP BY rule_id ORDER BY sessions DESC, rule_id LIMIT 10", p...)
 	alertsWhere, ap := alertFilter(r)
-	q.all(&o.Alerts, fmt.Sprintf(`SELECT severity, count() AS alerts, countIf(state NOT IN ('acknowledged', 'superseded')) AS waiting FROM alerts
+	q.all(&o.Alerts, fmt.Sprintf(`SELECT severity, count() AS alerts, countIf(`+openAlerts+`) AS waiting FROM alerts
 		WHERE toDate(at, '%s') = {last:Date} AND %s GROUP BY severity ORDER BY %s DESC`, a.Timezone.String(), alertsWhere, rank), params(p, ap)...)
 	q.all(&replies, "SELECT "+replyColumns+` FROM (SELECT round_agent, round_day, round_reply_ms, round_first, round_timed FROM `+x.sessions("until_day >= {first:Date} AND since_day <= {last:Date} AND "+where)+`)
 		ARRAY JOIN round_agent AS agent, round_day AS day, round_reply_ms AS reply_ms, round_first AS first, round_timed AS timed WHERE agent != '' AND `+daysOf(list)+" GROUP BY day", p...)

@@ -1,11 +1,5 @@
-import { theme } from 'antd';
-import { BarChart, HeatmapChart, LineChart, PieChart } from 'echarts/charts';
-import { AriaComponent, GridComponent, LegendComponent, MarkAreaComponent, MarkLineComponent, MarkPointComponent, TooltipComponent, VisualMapComponent } from 'echarts/components';
-import { type EChartsCoreOption, type EChartsType, init, use } from 'echarts/core';
-import { CanvasRenderer } from 'echarts/renderers';
-import { useEffect, useRef } from 'react';
-
-use([BarChart, LineChart, PieChart, HeatmapChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, MarkAreaComponent, MarkPointComponent, VisualMapComponent, AriaComponent, CanvasRenderer]);
+import type { EChartsCoreOption } from 'echarts/core';
+import { type ComponentType, useEffect, useState } from 'react';
 
 export interface ChartProps {
   option: EChartsCoreOption;
@@ -15,35 +9,19 @@ export interface ChartProps {
   onClick?: (params: { name: string; dataIndex: number; seriesName?: string; value: unknown; data: unknown }) => void;
 }
 
-// Chart draws an ECharts option as wide as its place.
-export default function Chart({ option, height = 260, label, onClick }: ChartProps) {
-  const place = useRef<HTMLDivElement>(null);
-  const chart = useRef<EChartsType>(null);
-  const click = useRef(onClick);
-  click.current = onClick;
-  const { token } = theme.useToken();
+let drawn: ComponentType<ChartProps> | undefined;
+
+// Chart keeps the place of a chart until the library that draws it is there. It does not suspend: React holds back what
+// was suspended for 300 ms after the last drawing.
+export function Chart(props: ChartProps) {
+  const [state, set] = useState<{ draws?: ComponentType<ChartProps>; error?: unknown }>({ draws: drawn });
   useEffect(() => {
-    const c = init(place.current as HTMLDivElement);
-    chart.current = c;
-    c.on('click', (p) => click.current?.(p as never));
-    const watch = new ResizeObserver(() => c.resize());
-    watch.observe(place.current as HTMLDivElement);
-    return () => {
-      watch.disconnect();
-      c.dispose();
-    };
+    if (!drawn)
+      void import('./ECharts').then(
+        (m) => set({ draws: (drawn = m.default) }),
+        (error: unknown) => set({ error }),
+      );
   }, []);
-  useEffect(() => {
-    chart.current?.setOption(
-      {
-        animationDuration: 250,
-        textStyle: { fontFamily: token.fontFamily },
-        grid: { left: 8, right: 16, top: 32, bottom: 4, containLabel: true },
-        tooltip: { trigger: 'axis', confine: true },
-        ...option,
-      },
-      true,
-    );
-  }, [option, token.fontFamily]);
-  return <div ref={place} role="img" aria-label={label} style={{ width: '100%', height }} />;
+  if (state.error) throw state.error;
+  return state.draws ? <state.draws {...props} /> : <div style={{ height: props.height ?? 260 }} />;
 }

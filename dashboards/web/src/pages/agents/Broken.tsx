@@ -47,6 +47,7 @@ export function Broken({ agent, filters, mark }: { agent: string; filters: Filte
                 },
                 {
                   title: t('broken_hits'),
+                  width: 76,
                   align: 'right',
                   className: 'num',
                   render: (_, b) => (
@@ -55,7 +56,7 @@ export function Broken({ agent, filters, mark }: { agent: string; filters: Filte
                     </Link>
                   ),
                 },
-                { title: t('broken_dismissed'), align: 'right', className: 'num', dataIndex: 'dismissed', render: (n: number) => count(n) },
+                { title: t('broken_dismissed'), width: 88, align: 'right', className: 'num', dataIndex: 'dismissed', render: (n: number) => count(n) },
                 {
                   title: t('broken_examples'),
                   render: (_, b) => (

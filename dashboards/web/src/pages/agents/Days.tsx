@@ -1,15 +1,14 @@
 import { Card, Select, theme } from 'antd';
-import { lazy, Suspense, useMemo } from 'react';
+import { useMemo } from 'react';
 
 import { useGet } from '../../api/client';
 import { useTranslation } from '../../i18n';
+import { Chart } from '../../ui/Chart';
 import { type Filters } from '../../ui/filters';
 import { type useFilters } from '../../ui/useFilters';
 import { figure } from '../../ui/format';
 import { Loaded, Nothing } from '../../ui/states';
 import { about, groups, isName, leastTeam, type Line, type Name, names, type Row, value } from './figures';
-
-const Chart = lazy(() => import('../../ui/Chart'));
 
 interface DaysProps {
   agent: string;
@@ -77,9 +76,7 @@ function Lines({ days, team, size, name, who, line, open }: { days: Row[]; team:
   if (!days.some((d) => value(d, name) !== null)) return <Nothing text={t('trend_none')} />;
   return (
     <>
-      <Suspense fallback={<div style={{ height: 260 }} />}>
-        <Chart option={option} height={260} label={t('trend_label', { who, figure: t(`figure.${name}`), other: beside ? teamTitle : '–' })} onClick={(p) => open(dates[p.dataIndex])} />
-      </Suspense>
+      <Chart option={option} height={260} label={t('trend_label', { who, figure: t(`figure.${name}`), other: beside ? teamTitle : '–' })} onClick={(p) => open(dates[p.dataIndex])} />
       <div className="muted" style={{ textAlign: 'end', fontSize: 12 }}>
         {t('trend_click')}
       </div>

@@ -1,18 +1,17 @@
 import { Card, DatePicker, Flex, Grid, Select, Table, Tag, theme } from 'antd';
 import dayjs from 'dayjs';
-import { lazy, Suspense, useMemo } from 'react';
+import { useMemo } from 'react';
 import { Link } from 'react-router';
 
 import { type Schemas, useGet } from '../../api/client';
 import { useTranslation } from '../../i18n';
+import { Chart } from '../../ui/Chart';
 import { type Filters } from '../../ui/filters';
 import { type useFilters } from '../../ui/useFilters';
 import { count, dash, decimal, percent } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
 import { Loaded, Nothing } from '../../ui/states';
 import { useRuleName } from '../../ui/tags';
-
-const Chart = lazy(() => import('../../ui/Chart'));
 
 interface TrainingProps {
   filters: Filters;
@@ -109,9 +108,7 @@ function Compared({ data, rules, filters, whole }: { data: Schemas['Recurrence']
         </div>
       </div>
       {data.days.length > 0 && (
-        <Suspense fallback={null}>
-          <Chart option={option} height={240} label={t('training_label', { date: data.date, before: percent(before.rate), after: percent(after.rate) })} />
-        </Suspense>
+        <Chart option={option} height={240} label={t('training_label', { date: data.date, before: percent(before.rate), after: percent(after.rate) })} />
       )}
       {whole && data.agents.length > 0 && (
         <Table

@@ -1,15 +1,14 @@
-import { lazy, Suspense, useMemo } from 'react';
+import { useMemo } from 'react';
 import { theme } from 'antd';
 
 import { useGet } from '../../api/client';
 import { useTranslation } from '../../i18n';
+import { Chart } from '../../ui/Chart';
 import type { Filters } from '../../ui/filters';
 import { decimal, percent } from '../../ui/format';
 import { Nothing } from '../../ui/states';
 import type { Detail } from './keep';
 import { everyDay, rates } from './rate';
-
-const Chart = lazy(() => import('../../ui/Chart'));
 
 // Course is the mentions of each day, with the day on which it was fixed and what that changed.
 export function Course({ opinion: o, scope }: { opinion: Detail; scope: Filters }) {
@@ -46,9 +45,7 @@ export function Course({ opinion: o, scope }: { opinion: Detail; scope: Filters 
         <span className="muted">{t('trend_label')}</span>
       </header>
       {option && known.length > 0 ? (
-        <Suspense fallback={<div style={{ height: 220 }} />}>
-          <Chart option={option} height={220} label={`${t('trend_label')}${fixed ? ` ${t('fixed_on', { day: fixed })}` : ''}`} />
-        </Suspense>
+        <Chart option={option} height={220} label={`${t('trend_label')}${fixed ? ` ${t('fixed_on', { day: fixed })}` : ''}`} />
       ) : (
         <Nothing text={t('no_quotes')} />
       )}

@@ -132,7 +132,7 @@ function OpinionTable({ columns, rows, loading, empty, wide, selected, select, s
       dataSource={useSoon(rows)}
       loading={loading}
       pagination={false}
-      sticky={{ offsetHeader: 56 }}
+      className={wide ? 'head-stays' : undefined} // the table's own `sticky` measures all columns and draws everything twice
       scroll={wide ? undefined : { x: 760 }}
       showSorterTooltip={false}
       locale={{ emptyText: empty }}
@@ -172,7 +172,7 @@ function useColumns(scope: Filters, sort: string): TableColumnsType<Row> {
     },
     { title: t('course'), key: 'course', width: 100, responsive: ['lg'], render: (_, r) => <Sparkline values={r.spark} width={84} label={t('course_about', { days: r.spark.join(' ') })} color={r.trend === 'rising' ? '#d4380d' : undefined} /> },
     {
-      title: t('week'), key: 'week', align: 'right', className: 'num', width: numberWidth, sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'week' ? 'descend' : null,
+      title: t('week'), key: 'week', align: 'right', className: 'num', width: numberWidth + 14, sorter: true, sortDirections: ['descend', 'descend'], sortOrder: sort === 'week' ? 'descend' : null,
       render: (_, r) => (
         <Tooltip title={t('week_about', { week: r.week, before: r.week_before })}>
           <span>

@@ -1,5 +1,5 @@
 import { Tooltip } from 'antd';
-import { lazy, type ReactNode, Suspense, useMemo } from 'react';
+import { type ReactNode, useMemo } from 'react';
 import { Link } from 'react-router';
 
 import { type Schemas, useGet } from '../../api/client';
@@ -7,6 +7,7 @@ import { useMe } from '../../api/me';
 import { is } from '../../api/roles';
 import { address } from '../../api/address';
 import { useTranslation } from '../../i18n';
+import { Chart } from '../../ui/Chart';
 import { type Filters } from '../../ui/filters';
 import { addDays } from '../../ui/days';
 import { count, decimal } from '../../ui/format';
@@ -19,8 +20,6 @@ import { behind } from './figures';
 const passed = '#9ccbc5';
 const flagged = '#f0795a';
 const score = '#0f766e';
-
-const Chart = lazy(() => import('../../ui/Chart'));
 
 type Overview = Schemas['Overview'];
 
@@ -70,9 +69,7 @@ export function DaysPanel({ overview, pick }: { overview: Overview; pick: (day: 
   );
   return (
     <Panel title={t('days')} note={t('days_note')}>
-      <Suspense fallback={<div style={{ height: 230 }} />}>
-        <Chart option={option} height={230} label={t('days_label')} onClick={(p) => days[p.dataIndex] && pick(days[p.dataIndex].day)} />
-      </Suspense>
+      <Chart option={option} height={230} label={t('days_label')} onClick={(p) => days[p.dataIndex] && pick(days[p.dataIndex].day)} />
     </Panel>
   );
 }
@@ -95,9 +92,7 @@ export function HoursPanel({ overview }: { overview: Overview }) {
   }, [overview, t]);
   return (
     <Panel title={t('hours')}>
-      <Suspense fallback={<div style={{ height: 170 }} />}>
-        <Chart option={option} height={170} label={t('hours_label')} />
-      </Suspense>
+      <Chart option={option} height={170} label={t('hours_label')} />
     </Panel>
   );
 }

@@ -1,10 +1,9 @@
-import { lazy, Suspense, useMemo } from 'react';
+import { useMemo } from 'react';
 
 import { useTranslation } from '../../i18n';
+import { Chart } from '../../ui/Chart';
 import { emotionColor } from '../../ui/tags';
 import type { Detail } from './review';
-
-const Chart = lazy(() => import('../../ui/Chart'));
 
 // EmotionChart shows how both sides feel from turn to turn; a click goes to the turn.
 export function EmotionChart({ turns, onTurn }: { turns: Detail['turns']; onTurn: (seq: number) => void }) {
@@ -39,16 +38,14 @@ export function EmotionChart({ turns, onTurn }: { turns: Detail['turns']; onTurn
     };
   }, [turns, t]);
   return (
-    <Suspense fallback={<div style={{ height: 92 }} />}>
-      <Chart
-        option={option}
-        height={92}
-        label={t('emotion_chart')}
-        onClick={(p) => {
-          const seq = (p.data as { seq?: number } | null)?.seq ?? Number(p.value);
-          if (Number.isFinite(seq)) onTurn(seq);
-        }}
-      />
-    </Suspense>
+    <Chart
+      option={option}
+      height={92}
+      label={t('emotion_chart')}
+      onClick={(p) => {
+        const seq = (p.data as { seq?: number } | null)?.seq ?? Number(p.value);
+        if (Number.isFinite(seq)) onTurn(seq);
+      }}
+    />
   );
 }
