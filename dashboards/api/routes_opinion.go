@@ -119,7 +119,7 @@ func (a *API) findOpinion(ctx context.Context, x facts, id string) (*opinions.En
 	return e, state, nil
 }
 
-// opinionRow reads one row. An opinion that nobody of the caller's teams has said is not there for the caller.
+// opinionRow reads one row without its course. An opinion that nobody of the caller's teams has said is not there for the caller.
 func (a *API) opinionRow(r *Request, x facts, id string) (*OpinionRow, error) {
 	rows, err := a.opinionTable(r.Context(), x, r.Filter, id)
 	if err != nil {
@@ -137,7 +137,7 @@ func (a *API) opinionRow(r *Request, x facts, id string) (*OpinionRow, error) {
 	if len(rows) == 0 {
 		return nil, NotFound("opinion")
 	}
-	return &rows[0], a.sparks(r.Context(), x, r.Filter, rows)
+	return &rows[0], nil
 }
 
 // opinionNow is the row of an opinion after a change.
@@ -146,7 +146,13 @@ func (a *API) opinionNow(r *Request, id string) (*OpinionRow, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.opinionRow(r, x, id)
+	row, err := a.opinionRow(r, x, id)
+	if err != nil {
+		return nil, err
+	}
+	rows := []OpinionRow{*row}
+	err = a.sparks(r.Context(), x, r.Filter, rows)
+	return &rows[0], err
 }
 
 // askedOpinion is the opinion that the address of a request names, merges resolved.
@@ -166,7 +172,8 @@ func (a *API) opinion(r *Request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := &OpinionDetail{OpinionRow: *row}
+	rows := []OpinionRow{*row}
+	d := &OpinionDetail{}
 	for _, p := range state.Parts(e.ID) {
 		d.Merged = append(d.Merged, p.ID)
 		d.Parts = append(d.Parts, OpinionPart{ID: p.ID, Title: p.Title, With: p.With, By: p.MergedBy, At: p.MergedAt, Undo: p.Undo})
@@ -180,6 +187,7 @@ func (a *API) opinion(r *Request) (any, error) {
 	said, sp := x.saidSource(r.Filter, known.of(e.ID))
 	q := a.reads(r.Context())
 	q.all(&d.Days, "SELECT day, sum(mentions) AS mentions, uniqExact(session_id) AS sessions, uniqExact(customer) AS customers FROM "+said+" GROUP BY day ORDER BY day NULLS LAST", sp...)
+	q.run(func(ctx context.Context) error { return a.sparks(ctx, x, r.Filter, rows) })
 	q.run(func(ctx context.Context) (err error) {
 		if d.Quotes, err = a.quotes(ctx, x, r, e.ID, answerQuotes, 0); err != nil || len(d.Quotes) == 0 {
 			return err
@@ -211,6 +219,7 @@ func (a *API) opinion(r *Request) (any, error) {
 	if err := q.wait(); err != nil {
 		return nil, err
 	}
+	d.OpinionRow = rows[0]
 	for _, x := range own {
 		for i := range d.Parts {
 			if d.Parts[i].ID == x.ID {

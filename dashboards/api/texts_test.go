@@ -90,6 +90,23 @@ func TestListsSayWhatTheViewsSay(t *testing.T) {
 		}
 	}
 
+	course := rows("WITH (SELECT max(day) FROM mentions WHERE opinion_id != '') AS latest SELECT concat(toString(latest - day), ' ', toString(count())) AS line FROM mentions WHERE opinion_id = '" + opinion + "' AND day > latest - 28 GROUP BY day ORDER BY day DESC")
+	for _, path := range []string{"/opinions", "/opinions/" + opinion} {
+		var spark []uint64
+		if path == "/opinions" {
+			spark = get[Page[OpinionRow]](t, f.api, "admin", Prefix+path).Items[0].Spark
+		} else {
+			spark = get[OpinionDetail](t, f.api, "admin", Prefix+path).Spark
+		}
+		var said []string
+		for i := range spark {
+			if n := spark[len(spark)-1-i]; n > 0 {
+				said = append(said, fmt.Sprint(i, " ", n))
+			}
+		}
+		same("course in "+path, said, course)
+	}
+
 	for _, limit := range []int{1, 4, 200} {
 		var found []string
 		for next := ""; ; {

@@ -96,6 +96,7 @@ function DeadLetters({ sums }: { sums: Schemas['DeadLetterSum'][] }) {
       rowKey={(d) => d.topic + d.error}
       pagination={false}
       dataSource={sums}
+      scroll={{ x: 520 }}
       style={{ marginBottom: 16 }}
       columns={[
         { title: t('topic'), dataIndex: 'topic' },
