@@ -17,7 +17,7 @@ func TestListsSayWhatTheViewsSay(t *testing.T) {
 	f := newFixture(t)
 	ctx := t.Context()
 	opinion := get[Page[OpinionRow]](t, f.api, "admin", Prefix+"/opinions").Items[0].ID
-	// Sessions with several mentions, replies in two turns, automatic ones, after a second question, none at all,
+	// Sessions with several mentions, a hit that breaks nothing, replies in two turns, automatic ones, after a second question, none at all,
 	// a late mention first, nobody known, and one without a day.
 	for i := range 9 {
 		day := fmt.Sprintf("toDateTime64('2026-03-%02d 02:00:00', 3, 'UTC')", 3+i%3)
@@ -33,8 +33,8 @@ func TestListsSayWhatTheViewsSay(t *testing.T) {
 				['m3', 'm1', 'm2', 'm0'] AS mention_id, [5, 1, 1, 5]::Array(Int64) AS mention_turn, ['能便宜吗', '钱', '多少', '别的'] AS mention_text, [0, 6, 0, 0]::Array(UInt32) AS mention_start, [12, 9, 6, 6]::Array(UInt32) AS mention_end,
 				arrayResize(mention_kind, 4, 'question') AS mention_kind, arrayResize(mention_aspect, 4, 'price') AS mention_aspect, arrayResize(mention_valuable, 4) AS mention_valuable, arrayResize(mention_product, 4) AS mention_product,
 				arrayResize(mention_polarity, 4) AS mention_polarity, arrayResize(mention_department, 4) AS mention_department, ['%s', '%s', '%s', ''] AS mention_opinion,
-				['2'] AS hit_id, ['ban'] AS hit_rule, ['1'] AS hit_rule_version, ['a1'] AS hit_agent, ['present'] AS hit_outcome, ['critical'] AS hit_severity, [-60] AS hit_points, ['推诿%d'] AS hit_reason,
-				[1, 1]::Array(UInt32) AS evidence_hit, [6, 4]::Array(Int64) AS evidence_turn, [0, 0]::Array(UInt32) AS evidence_start, [3, 3]::Array(UInt32) AS evidence_end, now64(3) AS written_at)
+				['2', '3'] AS hit_id, ['ban', 'praise'] AS hit_rule, ['1', '1'] AS hit_rule_version, ['a1', 'a1'] AS hit_agent, ['present', 'present'] AS hit_outcome, ['critical', 'info'] AS hit_severity, [-60, 0] AS hit_points,
+				['推诿%d', '不扣分'] AS hit_reason, [1, 1]::Array(UInt32) AS evidence_hit, [6, 4]::Array(Int64) AS evidence_turn, [0, 0]::Array(UInt32) AS evidence_start, [3, 3]::Array(UInt32) AS evidence_end, now64(3) AS written_at)
 			FROM (SELECT * FROM analyses FINAL WHERE session_id = 'one-1')`, i, []string{"c-0", "c-1", "c-2", ""}[i%4], day, i, []string{"'agent'", "'customer'"}[i%2], []string{"'agent'", "'system'"}[i/5], i, opinion, opinion, opinion, i)
 		if err := f.w.Conn().Exec(ctx, sql); err != nil {
 			t.Fatal(err)
