@@ -190,7 +190,7 @@ func TestEveryColumnHasAComment(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	internal := []string{"active_analyses", "active_sessions", "opinion_redirects", "session_heads", "session_fact_rows", "turn_fact_rows", "kpi_input_rows", "turn_marks", "mention_marks", "opinion_marks", "hit_marks", "review_folds"} // views of our own
+	internal := []string{"active_analyses", "active_sessions", "opinion_redirects", "session_heads", "session_fact_rows", "turn_fact_rows", "session_text_rows", "kpi_input_rows", "turn_marks", "mention_marks", "opinion_marks", "hit_marks", "review_folds"} // views of our own
 	for rows.Next() {
 		var table, name, comment string
 		if err := rows.Scan(&table, &name, &comment); err != nil {
