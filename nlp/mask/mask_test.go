@@ -237,6 +237,9 @@ func TestMediaURL(t *testing.T) {
 	f("https://a.example/x.wav?caller=138%201234%205678", "https://a.example/x.wav?caller=x")
 	f("%zz?token=abc", "%zz")
 	f("oss://bucket/x.wav#token", "oss://bucket/x.wav")
+	f("http://u:p@h.example/x.wav?\x00&token=abc", "h.example/x.wav")
+	f("http://u:p@h.example:a/x.wav", "h.example:a/x.wav")
+	f("http://u:p@h.example:a/x.wav#@", "h.example:a/x.wav")
 }
 
 func TestRaw(t *testing.T) {

@@ -300,8 +300,11 @@ func (m *Masker) mediaURL(s string) string {
 	}
 	u, err := url.Parse(s)
 	if err != nil {
-		base, _, _ := strings.Cut(s, "?")
-		base, _ = m.Text(base)
+		base := s
+		if end := strings.IndexAny(s, "?#"); end >= 0 {
+			base = s[:end]
+		}
+		base, _ = m.Text(base[strings.LastIndex(base, "@")+1:]) // what stands before may be a password
 		return base
 	}
 	changed := u.User != nil || u.Fragment != ""
