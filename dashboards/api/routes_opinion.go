@@ -16,7 +16,6 @@ import (
 	"github.com/tingke/tingke/pipeline/memo"
 	"github.com/tingke/tingke/pipeline/opinions"
 	"github.com/tingke/tingke/pipeline/warehouse"
-	"github.com/tingke/tingke/schemas"
 )
 
 var (
@@ -236,28 +235,24 @@ func (a *API) opinion(r *Request) (any, error) {
 
 // breaks marks the quotes in whose reply a rule was broken.
 func (a *API) breaks(ctx context.Context, x facts, quotes []OpinionQuote) error {
-	var ids, days []string
+	var of listed
 	for _, q := range quotes {
-		if len(q.hits) == 0 {
-			continue
-		}
-		ids = append(ids, q.SessionID)
-		if !q.Day.IsZero() {
-			days = append(days, q.Day.String())
+		if len(q.hits) > 0 {
+			of.add(q.SessionID, q.Day)
 		}
 	}
-	if len(ids) == 0 {
+	if len(of.ids) == 0 {
 		return nil
 	}
 	on := "session_id IN {ids:Array(String)}"
-	if len(days) == len(ids) {
-		on = daysOf(days) + " AND " + on
+	if !slices.Contains(of.days, "") {
+		on = daysOf(of.days) + " AND " + on
 	}
 	var broken []struct {
 		Session string `ch:"session_id"`
 		Hit     string `ch:"hit_id"`
 	}
-	if err := a.Warehouse.Conn().Select(ctx, &broken, "SELECT session_id, hit_id FROM "+x.hits(on)+" WHERE "+opinions.Broken, named("ids", ids)); err != nil {
+	if err := a.Warehouse.Conn().Select(ctx, &broken, "SELECT session_id, hit_id FROM "+x.hits(on)+" WHERE "+opinions.Broken, named("ids", of.ids)); err != nil {
 		return err
 	}
 	for _, b := range broken {
@@ -346,7 +341,7 @@ func (a *API) quotes(ctx context.Context, x facts, r *Request, id string, limit,
 		for _, j := range at {
 			q := OpinionQuote{SessionID: id, Seq: s.MentionTurn[j], Text: s.MentionText[j], Day: s.Day, Shop: s.Shop, Customer: s.CustomerID}
 			var replied []int64
-			q.Reply, q.Agent, replied = replyTo(s, q.Seq)
+			q.Reply, q.Agent, replied = s.ReplyTo(q.Seq)
 			for k, h := range s.EvidenceHit {
 				if slices.Contains(replied, s.EvidenceTurn[k]) {
 					q.hits = append(q.hits, s.HitID[h-1])
@@ -356,22 +351,6 @@ func (a *API) quotes(ctx context.Context, x facts, r *Request, id string, limit,
 		}
 	}
 	return out[min(offset, len(out)):min(offset+limit, len(out))], nil
-}
-
-// replyTo gives the turns of the agent after a turn, up to the customer's next one, who spoke the first of them, and their
-// numbers.
-func replyTo(s *warehouse.SessionTexts, seq int64) (reply, agent string, seqs []int64) {
-	var lines []string
-	for i := slices.Index(s.TurnSeq, seq) + 1; i > 0 && i < len(s.TurnSeq); i++ {
-		if s.TurnRole[i] == string(schemas.Customer) && len(lines) > 0 {
-			break
-		}
-		if s.TurnRole[i] == string(schemas.Agent) && !s.TurnAuto[i] && strings.TrimSpace(s.TurnText[i]) != "" {
-			lines, seqs = append(lines, s.TurnText[i]), append(seqs, s.TurnSeq[i])
-			agent = cmp.Or(agent, s.TurnAgent[i])
-		}
-	}
-	return strings.Join(lines, "\n"), agent, seqs
 }
 
 func (a *API) opinionQuotes(r *Request) (any, error) {

@@ -59,46 +59,39 @@ func Quotes(ctx context.Context, w *warehouse.Warehouse, id string, limit int) (
 		return out, err
 	}
 	slices.Sort(sessions)
-	replies, err := w.Conn().Query(ctx, "SELECT session_id, seq, role, text, auto FROM turns WHERE session_id IN (?) ORDER BY session_id, position", slices.Compact(sessions))
+	replies, err := w.Conn().Query(ctx, "SELECT session_id, seq, role, agent_id, text, auto FROM turns WHERE session_id IN (?) ORDER BY session_id, position", slices.Compact(sessions))
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the replies to an opinion: %w", err)
 	}
 	defer replies.Close()
-	type turn struct {
-		seq        int64
-		role, text string
-		auto       bool
-	}
-	turns := map[string][]turn{}
+	turns := map[string]*warehouse.SessionTexts{}
 	for replies.Next() {
-		var id string
-		var t turn
-		if err := replies.Scan(&id, &t.seq, &t.role, &t.text, &t.auto); err != nil {
+		var id, role, agent, text string
+		var seq int64
+		var auto bool
+		if err := replies.Scan(&id, &seq, &role, &agent, &text, &auto); err != nil {
 			return nil, err
 		}
-		turns[id] = append(turns[id], t)
+		s := turns[id]
+		if s == nil {
+			s = &warehouse.SessionTexts{SessionID: id}
+			turns[id] = s
+		}
+		s.TurnSeq, s.TurnRole, s.TurnAgent, s.TurnText, s.TurnAuto = append(s.TurnSeq, seq), append(s.TurnRole, role), append(s.TurnAgent, agent), append(s.TurnText, text), append(s.TurnAuto, auto)
 	}
 	broken, err := breaking(ctx, w, slices.Compact(sessions))
 	if err != nil {
 		return nil, err
 	}
 	for i := range out {
-		list := turns[out[i].SessionID]
-		at := slices.IndexFunc(list, func(t turn) bool { return t.seq == out[i].Turn })
-		var reply []string
-		for _, t := range list[at+1:] {
-			if t.role == "customer" {
-				if len(reply) > 0 {
-					break
-				}
-				continue
-			}
-			if t.role == "agent" && !t.auto && strings.TrimSpace(t.text) != "" {
-				reply = append(reply, t.text)
-				out[i].Breaks = out[i].Breaks || broken[turnKey{out[i].SessionID, t.seq}]
-			}
+		q := &out[i]
+		s := turns[q.SessionID]
+		if s == nil { // written anew since, without it
+			continue
 		}
-		out[i].Reply = strings.Join(reply, "\n")
+		var seqs []int64
+		q.Reply, _, seqs = s.ReplyTo(q.Turn)
+		q.Breaks = slices.ContainsFunc(seqs, func(seq int64) bool { return broken[turnKey{q.SessionID, seq}] })
 	}
 	return out, replies.Err()
 }

@@ -1,6 +1,7 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -8,6 +9,8 @@ import (
 	"time"
 
 	"github.com/ClickHouse/clickhouse-go/v2"
+
+	"github.com/tingke/tingke/schemas"
 )
 
 // TextParts says which parts of SessionTexts are read.
@@ -66,6 +69,22 @@ func (s *SessionTexts) Evidence(hit string) []int64 {
 		}
 	}
 	return seqs
+}
+
+// ReplyTo gives what the agent said after a turn, up to the customer's next one: the valid replies joined by line feeds, who
+// spoke the first of them, and their numbers.
+func (s *SessionTexts) ReplyTo(seq int64) (reply, agent string, seqs []int64) {
+	var lines []string
+	for i := slices.Index(s.TurnSeq, seq) + 1; i > 0 && i < len(s.TurnSeq); i++ {
+		if s.TurnRole[i] == string(schemas.Customer) && len(lines) > 0 {
+			break
+		}
+		if s.TurnRole[i] == string(schemas.Agent) && !s.TurnAuto[i] && strings.TrimSpace(s.TurnText[i]) != "" {
+			lines, seqs = append(lines, s.TurnText[i]), append(seqs, s.TurnSeq[i])
+			agent = cmp.Or(agent, s.TurnAgent[i])
+		}
+	}
+	return strings.Join(lines, "\n"), agent, seqs
 }
 
 // Texts reads what was said in sessions, by id; sessions that are not there are left out. It is for the few sessions that a
