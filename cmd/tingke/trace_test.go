@@ -94,7 +94,7 @@ func TestTrace(t *testing.T) {
 			t.Errorf("%d rows of %s were traced, want 40", found.Rows[view], view)
 		}
 	}
-	if found.Opinions < 5 || found.Masked < 5 || found.Joined < 1 || len(found.Packs) < 3 || len(found.Runs) != 2 || len(found.Epochs) != 2 {
+	if found.Opinions < 40 || found.Masked < 5 || found.Joined < 1 || len(found.Packs) < 3 || len(found.Runs) != 2 || len(found.Epochs) != 2 {
 		t.Errorf("too little was met to prove anything: %+v", found)
 	}
 }

@@ -44,7 +44,7 @@ func (d *deployment) traced(t *testing.T) {
 			return analyse.New(stages, set, nil), nil
 		}}
 	found := x.Rows(within(t, patience), t, 40)
-	if found.Rows["hits"] != 40 || found.Rows["mentions"] != 40 || found.Rows["turns"] != 40 || found.Scored != 40 || found.Joined == 0 {
+	if found.Rows["hits"] != 40 || found.Rows["mentions"] != 40 || found.Rows["turns"] != 40 || found.Scored < 40 || found.Joined == 0 {
 		t.Errorf("too few rows were traced to prove anything: %+v", found)
 	}
 }

@@ -90,22 +90,27 @@ type turn struct {
 	Emotion   string `ch:"feeling"`
 }
 
-// views chooses rows: %d is how many, ? the seed. Evidence of an absence has no words and is left out.
+// views chooses rows: %d is how many, ? the seed. Evidence of an absence has no words and is left out. What is rare (an opinion,
+// something masked, a session of several messages) is chosen by itself, so that no seed misses it.
 var views = []string{
 	`SELECT 'hits' AS view, session_id, e.1 AS seq, e.2 AS start, e.3 AS end, '' AS words, rule_id, rule_version, '' AS opinion_id
 		FROM hits ARRAY JOIN evidence AS e WHERE closed AND e.3 > e.2 ORDER BY cityHash64(hit_id, e.1, e.2, ?) LIMIT %d`,
 	`SELECT 'mentions' AS view, session_id, seq, start, end, text AS words, '' AS rule_id, '' AS rule_version, opinion_id
 		FROM mentions WHERE closed ORDER BY cityHash64(mention_id, ?) LIMIT %d`,
+	`SELECT 'opinions' AS view, session_id, seq, start, end, text AS words, '' AS rule_id, '' AS rule_version, opinion_id
+		FROM mentions WHERE closed AND opinion_id != '' ORDER BY cityHash64(mention_id, ?) LIMIT %d`,
 	`SELECT 'turns' AS view, session_id, seq, toUInt32(0) AS start, toUInt32(length(text)) AS end, text AS words, '' AS rule_id, '' AS rule_version, '' AS opinion_id
 		FROM turns WHERE closed AND emotion != 'neutral' AND text != '' ORDER BY cityHash64(session_id, seq, ?) LIMIT %d`,
 	`SELECT 'masked turns' AS view, session_id, seq, toUInt32(0) AS start, toUInt32(length(text)) AS end, text AS words, '' AS rule_id, '' AS rule_version, '' AS opinion_id
 		FROM turns WHERE closed AND position(text, '[') > 0 ORDER BY cityHash64(session_id, seq, ?) LIMIT %d`,
 	`SELECT 'sessions' AS view, session_id, toInt64(0) AS seq, toUInt32(0) AS start, toUInt32(0) AS end, '' AS words, '' AS rule_id, '' AS rule_version, '' AS opinion_id
 		FROM sessions WHERE state = 'closed' AND score IS NOT NULL ORDER BY cityHash64(session_id, ?) LIMIT %d`,
+	`SELECT 'joined sessions' AS view, session_id, toInt64(0) AS seq, toUInt32(0) AS start, toUInt32(0) AS end, '' AS words, '' AS rule_id, '' AS rule_version, '' AS opinion_id
+		FROM sessions WHERE state = 'closed' AND score IS NOT NULL AND offset_max > offset_min ORDER BY cityHash64(session_id, ?) LIMIT %d`,
 }
 
-// Rows traces at most so many random rows of hits, of mentions, of emotions (turns), of masked turns and of scores (sessions), and
-// reports what does not hold:
+// Rows traces at most so many random rows of hits, of mentions, of mentions of an opinion, of emotions (turns), of masked turns,
+// of scores (sessions) and of scores of sessions of several messages, and reports what does not hold:
 //
 //   - the first and the last message that the session names, by topic, partition and offset, are of that session;
 //   - a message between them holds the turn, and masked as the deployment masks it is byte by byte the turn that is stored;
@@ -214,7 +219,7 @@ func (w *walk) row(r *row) error {
 	if s.err != nil {
 		return s.err
 	}
-	if r.View == "sessions" {
+	if r.View == "sessions" || r.View == "joined sessions" {
 		if !s.again.Findings.Score.OK || *s.Score != s.again.Findings.Score.V {
 			return fmt.Errorf("the score is %v, the messages give %+v", *s.Score, s.again.Findings.Score)
 		}
@@ -245,7 +250,7 @@ func (w *walk) row(r *row) error {
 	switch r.View {
 	case "hits":
 		return w.hit(r, s)
-	case "mentions":
+	case "mentions", "opinions":
 		return w.mention(r, s)
 	}
 	if emotion := s.stored[r.Seq].Emotion; again.Emotion.String() != emotion {
