@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -348,6 +349,41 @@ func TestParquetDamage(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "truncated") {
 		t.Errorf("truncated gzip: %v", err)
 	}
+}
+
+// What a file claims to hold is not made room for.
+func TestParquetClaims(t *testing.T) {
+	good := sampleParquet(t, 20)
+	f, err := parquet.OpenFile(bytes.NewReader(good), int64(len(good)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := f.Metadata().RowGroups[0].Columns[0].MetaData
+	page := m.DataPageOffset
+	if m.DictionaryPageOffset != 0 {
+		page = m.DictionaryPageOffset
+	}
+	claim := func(what string, at int64, claim ...byte) {
+		t.Helper()
+		b := bytes.Clone(good)
+		copy(b[at:], claim)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		got, err := read(t, write(t, "a.parquet", b), Options{Format: FormatParquet})
+		runtime.ReadMemStats(&after)
+		if err == nil || len(got) > 0 {
+			t.Errorf("%s: %d rows, error %v", what, len(got), err)
+		}
+		if mib := (after.TotalAlloc - before.TotalAlloc) >> 20; mib > 64 {
+			t.Errorf("%s: %d MiB were made room for in a file of %d KiB", what, mib, len(b)>>10)
+		}
+	}
+	huge := []byte{0xff, 0xff, 0xff, 0xff, 0x07} // 2 GiB less a byte
+	claim("the greatest value of a page", page, append([]byte{0x5c, 0x5c, 0x18}, huge...)...)
+	claim("the bytes of a page", page, append([]byte{0x15, 0x00, 0x15, 0x02, 0x15}, 0xfe, 0xff, 0xff, 0xff, 0x0f)...)
+	header := append([]byte{0x15, 0x06, 0x15, 0x02, 0x15, 0x02}, 0x2c, 0x15, 0x02, 0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x00)
+	claim("the values of a page, one in its other header", page, append(header, 0x3c, 0x15, 0xfe, 0xff, 0xff, 0xff, 0x0f,
+		0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x15, 0x00, 0x00, 0x00)...)
 }
 
 func TestCalls(t *testing.T) {

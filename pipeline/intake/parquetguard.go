@@ -1,7 +1,6 @@
 package intake
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 
@@ -14,6 +13,7 @@ import (
 const (
 	maxPageBytes  = 256 << 20
 	maxPageValues = 16 << 20
+	maxPageHeader = 1 << 20
 )
 
 // checkPages walks the page headers of a row group before the library reads it, because the library allocates whatever a
@@ -39,53 +39,52 @@ func checkChunk(f *parquet.File, m *format.ColumnMetaData, rows int64) error {
 	if m.NumValues < rows {
 		return fmt.Errorf("%d values for %d rows", m.NumValues, rows)
 	}
-	section := io.NewSectionReader(f, start, m.TotalCompressedSize)
-	br := bufio.NewReaderSize(section, 4<<10)
-	var compact thrift.CompactProtocol
 	var values int64
-	for values < m.NumValues {
-		at, err := section.Seek(0, io.SeekCurrent)
-		if err != nil {
-			return err
-		}
-		at -= int64(br.Buffered())
-		if at >= m.TotalCompressedSize {
+	for at, end := start, start+m.TotalCompressedSize; values < m.NumValues; {
+		if at >= end {
 			return fmt.Errorf("%d values of %d: %w", values, m.NumValues, io.ErrUnexpectedEOF)
 		}
-		h := format.PageHeader{}
-		if err := thrift.NewDecoder(compact.NewReader(br)).Decode(&h); err != nil {
-			return fmt.Errorf("page header at %d: %w", start+at, err)
-		}
-		at, err = section.Seek(0, io.SeekCurrent)
+		h, length, err := pageHeader(f, at, end-at)
 		if err != nil {
-			return err
+			return fmt.Errorf("page header at %d: %w", at, err)
 		}
-		at -= int64(br.Buffered())
+		v1, v2, dict := int64(h.DataPageHeader.V.NumValues), int64(h.DataPageHeaderV2.V.NumValues), int64(h.DictionaryPageHeader.V.NumValues)
+		if v := &h.DataPageHeaderV2.V; int64(v.DefinitionLevelsByteLength)+int64(v.RepetitionLevelsByteLength) > int64(h.CompressedPageSize) || v.NumNulls > v.NumValues || v.NumRows > v.NumValues {
+			return fmt.Errorf("page header at %d contradicts itself", at)
+		}
 		size, unpacked := int64(h.CompressedPageSize), int64(h.UncompressedPageSize)
-		n := int64(0)
-		switch {
-		case h.DataPageHeader.Valid:
-			n = int64(h.DataPageHeader.V.NumValues)
-			values += n
-		case h.DataPageHeaderV2.Valid:
-			n = int64(h.DataPageHeaderV2.V.NumValues)
-			values += n
-			if v := &h.DataPageHeaderV2.V; int64(v.DefinitionLevelsByteLength)+int64(v.RepetitionLevelsByteLength) > size || v.NumNulls > v.NumValues || v.NumRows > v.NumValues {
-				return fmt.Errorf("page header at %d contradicts itself", start+at)
-			}
-		case h.DictionaryPageHeader.Valid:
-			n = int64(h.DictionaryPageHeader.V.NumValues)
+		if size < 0 || size > end-at-length {
+			return fmt.Errorf("page of %d bytes at %d: %w", size, at+length, io.ErrUnexpectedEOF)
 		}
-		if size < 0 || size > m.TotalCompressedSize-at {
-			return fmt.Errorf("page of %d bytes at %d: %w", size, start+at, io.ErrUnexpectedEOF)
+		if most := max(v1, v2, dict); size > maxPageBytes || unpacked < 0 || unpacked > maxPageBytes || min(v1, v2, dict) < 0 || most > maxPageValues {
+			return fmt.Errorf("page of %d bytes and %d values at %d is over the limit of %d and %d", unpacked, most, at+length, maxPageBytes, maxPageValues)
 		}
-		if size > maxPageBytes || unpacked < 0 || unpacked > maxPageBytes || n < 0 || n > maxPageValues {
-			return fmt.Errorf("page of %d bytes and %d values at %d is over the limit of %d and %d", unpacked, n, start+at, maxPageBytes, maxPageValues)
+		switch h.Type {
+		case format.DataPage:
+			values += v1
+		case format.DataPageV2:
+			values += v2
 		}
-		if _, err := section.Seek(at+size, io.SeekStart); err != nil {
-			return err
-		}
-		br.Reset(section)
+		at += length + size
 	}
 	return nil
+}
+
+// pageHeader reads the header of a page of at most so many bytes, and gives its length in bytes. The header is looked through
+// before the library decodes it, for the same reason as the footer.
+func pageHeader(file io.ReaderAt, at, most int64) (h format.PageHeader, length int64, err error) {
+	for size := int64(4 << 10); ; size *= 16 { // few are larger: they hold the least and the greatest value of the page
+		b := make([]byte, min(size, most, maxPageHeader))
+		if _, err := file.ReadAt(b, at); err != nil {
+			return h, 0, err
+		}
+		w := thriftWalk{rest: b}
+		if err = w.structure(0); err == nil {
+			length = int64(len(b) - len(w.rest))
+			return h, length, thrift.Unmarshal(&thrift.CompactProtocol{}, b[:length], &h)
+		}
+		if int64(len(b)) < size {
+			return h, 0, err
+		}
+	}
 }
