@@ -47,10 +47,14 @@ func TestOpenCloseOpen(t *testing.T) {
 		if got := ask(t, e.RoundTripper(), fmt.Sprintf("SELECT dictGet('d', 'b', %d), dictGet('d', 'b', 99)", i)); got != "9\t7" {
 			t.Errorf("round %d: dictionary gives %s", i, got)
 		}
-		// What a small store holds is within the tracker's error, so hold more.
-		const held = 64 << 20
+		// The tracker is off by some 50 MiB most of the time, more than a small store holds, and by 110 MiB now and then.
+		const held = 256 << 20
 		ask(t, e.RoundTripper(), fmt.Sprintf("CREATE TABLE m ENGINE = Memory AS SELECT number FROM numbers(%d)", held/8))
-		if n, err := e.MemoryTracking(ctx); err != nil || n < held/2 || n > 1<<30 {
+		n, err := e.MemoryTracking(ctx)
+		for until := time.Now().Add(10 * time.Second); err == nil && n < held/4 && time.Now().Before(until); time.Sleep(100 * time.Millisecond) {
+			n, err = e.MemoryTracking(ctx)
+		}
+		if err != nil || n < held/4 || n > 1<<30 {
 			t.Errorf("memory %d, error %v", n, err)
 		}
 		ask(t, e.RoundTripper(), "DROP TABLE m SYNC")
