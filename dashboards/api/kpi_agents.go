@@ -51,10 +51,12 @@ func mainTeams(rows []warehouse.KPIRow) map[string]string {
 // besideOf are the figures of others, like for like, for one agent, and how much of the agent's sessions they cover.
 func besideOf(list []warehouse.KPIBeside, agent string) (like map[string]*float64, covered map[string]float64) {
 	like, covered = map[string]*float64{}, map[string]float64{}
-	for _, b := range list {
-		if b.AgentID == agent {
-			like[b.Figure], covered[b.Figure] = b.Like, b.Covered
+	i, _ := slices.BinarySearchFunc(list, agent, func(b warehouse.KPIBeside, agent string) int { return cmp.Compare(b.AgentID, agent) })
+	for _, b := range list[i:] {
+		if b.AgentID != agent {
+			break
 		}
+		like[b.Figure], covered[b.Figure] = b.Like, b.Covered
 	}
 	return like, covered
 }

@@ -1,10 +1,12 @@
 package warehouse
 
 import (
-	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+
+	"github.com/tingke/tingke/pipeline/memo"
 )
 
 // KPISmallTeam is the number of agents below which a team's mean says too much about single people and is not shown.
@@ -29,7 +31,8 @@ type KPIBeside struct {
 }
 
 // KPIBesides compares each agent of the query (its Agents, else all) with the team and, like for like, with the other
-// agents whom Teams, Shops, Channels and Businesses let through. Rows are in the order of agent and figure.
+// agents whom Teams, Shops, Channels and Businesses let through. Rows are in the order of agent and figure; they are shared with
+// others who ask the same and must not be changed.
 //
 // Like for like is indirect standardisation (as in epidemiology, for instance Breslow and Day 1987, Statistical Methods in
 // Cancer Research II, chapter 2): with strata s of the same shop, business and aspect of the first opinion mention, n and d
@@ -47,23 +50,31 @@ func (w *Warehouse) KPIBesides(ctx context.Context, q KPIQuery) ([]KPIBeside, er
 	if err != nil {
 		return nil, err
 	}
+	// As KPI: the statement names the making of each day that it reads.
+	return memo.Remember(ctx, &w.kpi.memo, fmt.Sprint(sql, params, agents), func(list []KPIBeside) bool { return len(list) <= kpiRemembered }, func(ctx context.Context) ([]KPIBeside, error) {
+		list, err := w.kpiStrata(ctx, sql, params)
+		if err != nil {
+			return nil, fmt.Errorf("cannot compare agents: %w", err)
+		}
+		return besides(list, agents), nil
+	})
+}
+
+func (w *Warehouse) kpiStrata(ctx context.Context, sql string, params []any) ([]kpiStratum, error) {
 	rows, err := w.conn.Query(ctx, sql, params...)
 	if err != nil {
-		return nil, fmt.Errorf("cannot compare agents: %w", err)
+		return nil, err
 	}
 	defer rows.Close()
 	var list []kpiStratum
 	for rows.Next() {
 		s := kpiStratum{top: make([]float64, len(KPIBesideFigures)), bottom: make([]float64, len(KPIBesideFigures))}
 		if err := rows.Scan(&s.agent, &s.team, &s.key[0], &s.key[1], &s.key[2], &s.top, &s.bottom); err != nil {
-			return nil, fmt.Errorf("cannot compare agents: %w", err)
+			return nil, err
 		}
 		list = append(list, s)
 	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("cannot compare agents: %w", err)
-	}
-	return besides(list, agents), nil
+	return list, rows.Err()
 }
 
 // kpiStratum is what an agent has of each figure among sessions of one shop, business and aspect.
@@ -71,6 +82,7 @@ type kpiStratum struct {
 	agent, team string
 	key         [3]string
 	top, bottom []float64 // by KPIBesideFigures
+	at          [5]int    // numbers of agent, key and team
 }
 
 type fraction struct{ top, bottom float64 }
@@ -83,62 +95,105 @@ func (f fraction) value() *float64 {
 	return &v
 }
 
+// besides compares agents by what each has in each stratum; list is put in order. Names become numbers first: there are hundreds of
+// thousands of strata in a large centre, and each is looked up for each figure.
 func besides(list []kpiStratum, agents []string) []KPIBeside {
-	members := map[string]map[string]bool{}
-	byAgent := map[string]bool{}
-	for _, s := range list {
-		if members[s.team] == nil {
-			members[s.team] = map[string]bool{}
-		}
-		members[s.team][s.agent] = true
-		byAgent[s.agent] = true
+	agent, names := ranks(list, func(s *kpiStratum) string { return s.agent })
+	team, teamNames := ranks(list, func(s *kpiStratum) string { return s.team })
+	var key [3]map[string]int
+	for i := range key {
+		key[i], _ = ranks(list, func(s *kpiStratum) string { return s.key[i] })
 	}
-	var out []KPIBeside
+	for i := range list {
+		s := &list[i]
+		s.at = [5]int{agent[s.agent], key[0][s.key[0]], key[1][s.key[1]], key[2][s.key[2]], team[s.team]}
+	}
+	slices.SortFunc(list, func(a, b kpiStratum) int { return slices.Compare(a.at[:], b.at[:]) }) // sums in a fixed order
+	strata := map[[3]int]int{}
+	stratum := make([]int, len(list))
+	members := make([]int, len(teamNames))
+	teamsOf := make([][]int, len(names))
+	for i := range list {
+		s := &list[i]
+		k := [3]int(s.at[1:4])
+		n, ok := strata[k]
+		if !ok {
+			n = len(strata)
+			strata[k] = n
+		}
+		stratum[i] = n
+		if of := &teamsOf[s.at[0]]; !slices.Contains(*of, s.at[4]) {
+			*of = append(*of, s.at[4])
+			members[s.at[4]]++
+		}
+	}
+	for _, of := range teamsOf {
+		slices.Sort(of)
+	}
+	out := make([]KPIBeside, 0, len(names)*len(KPIBesideFigures))
+	beside := make([][]KPIBeside, len(KPIBesideFigures)) // by figure, then agent
 	for i, figure := range KPIBesideFigures {
-		all, teams := map[[3]string]fraction{}, map[string]fraction{}
-		own, mine := map[string]fraction{}, map[[4]string]fraction{}
-		inTeam := map[[2]string]float64{}
-		add := func(f fraction, s *kpiStratum) fraction { return fraction{f.top + s.top[i], f.bottom + s.bottom[i]} }
+		all, teams, own, like := make([]fraction, len(strata)), make([]fraction, len(teamNames)), make([]fraction, len(names)), make([]fraction, len(names))
+		inTeam := map[[2]int]float64{}
 		for j := range list {
 			s := &list[j]
-			stratum := [4]string{s.agent, s.key[0], s.key[1], s.key[2]}
-			all[s.key], teams[s.team], own[s.agent], mine[stratum] = add(all[s.key], s), add(teams[s.team], s), add(own[s.agent], s), add(mine[stratum], s)
-			inTeam[[2]string{s.agent, s.team}] += s.bottom[i]
+			for _, f := range []*fraction{&all[stratum[j]], &teams[s.at[4]], &own[s.at[0]]} {
+				f.top += s.top[i]
+				f.bottom += s.bottom[i]
+			}
+			inTeam[[2]int{s.at[0], s.at[4]}] += s.bottom[i]
 		}
-		like, covered := map[string]fraction{}, map[string]float64{}
-		strata := make([][4]string, 0, len(mine))
-		for k := range mine {
-			strata = append(strata, k)
-		}
-		slices.SortFunc(strata, func(a, b [4]string) int { return slices.Compare(a[:], b[:]) }) // sums in a fixed order
-		for _, k := range strata {
-			m, a := mine[k], all[[3]string{k[1], k[2], k[3]}]
-			if a.bottom > m.bottom && m.bottom > 0 {
-				f := like[k[0]]
-				like[k[0]] = fraction{f.top + m.bottom*(a.top-m.top)/(a.bottom-m.bottom), f.bottom + m.bottom}
-				covered[k[0]] += m.bottom
+		for j := 0; j < len(list); {
+			who, k := list[j].at[0], stratum[j]
+			var mine fraction
+			for ; j < len(list) && list[j].at[0] == who && stratum[j] == k; j++ {
+				mine.top += list[j].top[i]
+				mine.bottom += list[j].bottom[i]
+			}
+			if a := all[k]; a.bottom > mine.bottom && mine.bottom > 0 {
+				like[who].top += mine.bottom * (a.top - mine.top) / (a.bottom - mine.bottom)
+				like[who].bottom += mine.bottom
 			}
 		}
-		for agent := range byAgent {
-			if len(agents) > 0 && !slices.Contains(agents, agent) {
-				continue
-			}
-			b := KPIBeside{AgentID: agent, Figure: figure, Own: own[agent].value(), Like: like[agent].value()}
-			best := -1.0
-			for team, people := range members {
-				if n := inTeam[[2]string{agent, team}]; people[agent] && (n > best || n == best && team < b.Team) {
-					b.Team, best = team, n
+		beside[i] = make([]KPIBeside, len(names))
+		for who, name := range names {
+			b := KPIBeside{AgentID: name, Figure: figure, Own: own[who].value(), Like: like[who].value()}
+			best, most := 0, -1.0
+			for _, t := range teamsOf[who] {
+				if n := inTeam[[2]int{who, t}]; n > most {
+					best, most = t, n
 				}
 			}
-			if b.Team != "" && len(members[b.Team]) >= KPISmallTeam {
-				b.TeamMean = teams[b.Team].value()
+			b.Team = teamNames[best]
+			if b.Team != "" && members[best] >= KPISmallTeam {
+				b.TeamMean = teams[best].value()
 			}
-			if d := own[agent].bottom; d > 0 {
-				b.Covered = covered[agent] / d
+			if d := own[who].bottom; d > 0 {
+				b.Covered = like[who].bottom / d
 			}
-			out = append(out, b)
+			beside[i][who] = b
 		}
 	}
-	slices.SortStableFunc(out, func(a, b KPIBeside) int { return cmp.Compare(a.AgentID, b.AgentID) })
+	for who, name := range names {
+		if len(agents) > 0 && !slices.Contains(agents, name) {
+			continue
+		}
+		for i := range beside {
+			out = append(out, beside[i][who])
+		}
+	}
 	return out
+}
+
+// ranks numbers the values of a field in their order.
+func ranks(list []kpiStratum, field func(*kpiStratum) string) (map[string]int, []string) {
+	rank := map[string]int{}
+	for i := range list {
+		rank[field(&list[i])] = 0
+	}
+	names := slices.Sorted(maps.Keys(rank))
+	for i, name := range names {
+		rank[name] = i
+	}
+	return rank, names
 }
