@@ -46,7 +46,7 @@ func (a *API) reviewRoutes() []Route {
 			Paged: true, Response: Page[QueueRow]{}, Handle: a.reviewQueue,
 		},
 		{
-			Method: http.MethodGet, Path: "/reviews/appeals", Roles: reviewing, Summary: "Appeals, those that wait longest first; agents get their own",
+			Method: http.MethodGet, Path: "/reviews/appeals", Roles: reviewing, Summary: "Appeals: those that wait longest first, of judged ones the latest judgement first; agents get their own",
 			Filters: sessionFilters, Query: []Param{{Name: "judged", Type: "text", Enum: []string{"open", "judged", "all"}, Default: "open", Doc: "open appeals, judged ones, or all"}},
 			Paged: true, Response: Page[AppealRow]{}, Handle: a.appeals,
 		},
@@ -501,12 +501,13 @@ func (a *API) appeals(r *Request) (any, error) {
 		return nil, err
 	}
 	on, p := r.Filter.Facts()
-	where := "appeals > 0"
+	where, first := "appeals > 0", "appealed_at"
 	switch r.Get("judged") {
 	case "open":
 		where += " AND standing = 'appealed'"
 	case "judged":
 		where += " AND standing IN ('upheld', 'overturned')"
+		first = "judged_at DESC"
 	}
 	agents := ""
 	if r.Who.Is(access.Agent) {
@@ -525,7 +526,7 @@ func (a *API) appeals(r *Request) (any, error) {
 					toNullable(maxIf(at, action IN ('uphold', 'overturn'))) AS judged_at, argMaxIf(note, event_id, action IN ('uphold', 'overturn')) AS judgement
 				FROM reviews WHERE effective AND action IN ('appeal', 'uphold', 'overturn') GROUP BY session_id, hit_id
 			) AS e ON e.session_id = h.session_id AND e.hit_id = h.hit_id
-			ORDER BY appealed_at, session_id, hit_id LIMIT {n:UInt64} OFFSET {skip:UInt64}`, params(p, []any{named("n", limit), named("skip", offset)})...)
+			ORDER BY `+first+`, session_id, hit_id LIMIT {n:UInt64} OFFSET {skip:UInt64}`, params(p, []any{named("n", limit), named("skip", offset)})...)
 		return rows, err
 	})
 	if err != nil || len(page.Items) == 0 {

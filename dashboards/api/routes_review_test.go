@@ -255,3 +255,52 @@ func TestCaseOfADismissedHit(t *testing.T) {
 	}
 	status("supervisor", path, `{}`, http.StatusConflict) // it is there already
 }
+
+// Open appeals come in the order in which they were made, judged ones the latest judgement first, on pages of any size.
+func TestAppealsInOrder(t *testing.T) {
+	f := newFixture(t)
+	began := now
+	t.Cleanup(func() { now = began })
+	act := func(user, action, session string) {
+		t.Helper()
+		now = now.Add(time.Minute)
+		send[Review](t, f.api, user, http.MethodPost, Prefix+"/sessions/"+session+"/review", fmt.Sprintf(`{"action": %q, "hit_id": %q, "note": "%s %s"}`, action, hitOf(t, f, session), action, session))
+	}
+	listed := func(judged string, want ...string) {
+		t.Helper()
+		for _, limit := range []int{1, 2, 50} {
+			var got []string
+			for next := ""; ; {
+				page := get[Page[AppealRow]](t, f.api, "admin", fmt.Sprintf("%s/reviews/appeals?judged=%s&limit=%d&cursor=%s", Prefix, judged, limit, next))
+				for _, x := range page.Items {
+					if x.Reason != "appeal "+x.SessionID || x.State != "appealed" && !strings.HasSuffix(x.Judgement, " "+x.SessionID) {
+						t.Errorf("%+v", x)
+					}
+					got = append(got, x.SessionID)
+				}
+				if next = page.Next; next == "" {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("%s by %d: %q, want %q", judged, limit, got, want)
+			}
+		}
+	}
+	for i := range 5 {
+		sql := fmt.Sprintf("INSERT INTO analyses SELECT * REPLACE ('more-%d' AS session_id, now64(3) AS written_at) FROM (SELECT * FROM analyses FINAL WHERE session_id = 'one-2')", i)
+		if err := f.w.Conn().Exec(t.Context(), sql); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, i := range []string{"3", "1", "4", "0", "2"} {
+		act("agent", "appeal", "more-"+i)
+	}
+	listed("open", "more-3", "more-1", "more-4", "more-0", "more-2")
+	for _, x := range [][2]string{{"0", "uphold"}, {"4", "overturn"}, {"3", "uphold"}, {"2", "overturn"}} {
+		act("admin", x[1], "more-"+x[0])
+	}
+	listed("open", "more-1")
+	listed("judged", "more-2", "more-3", "more-4", "more-0")
+	listed("all", "more-3", "more-1", "more-4", "more-0", "more-2")
+}

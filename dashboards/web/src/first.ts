@@ -53,7 +53,7 @@ const reads: Record<string, (at: At) => Ask[]> = {
   '/appeals': ({ search, me }) => {
     const tab = search.get('tab') ?? (is(me, 'agent') ? 'mine' : 'open');
     if (tab === 'mine') return [{ path: '/api/v1/reviews/appealable', params: {} }];
-    return tab === 'open' || tab === 'judged' ? [of('/api/v1/reviews/appeals', { judged: tab, limit: 200 })] : [];
+    return tab === 'open' || tab === 'judged' ? [page('/api/v1/reviews/appeals', { judged: tab })] : [];
   },
   '/alerts': ({ search }) => [page('/api/v1/alerts', chosen(search, { open: '1' }))],
   '/opinions': ({ search }) => {

@@ -1,8 +1,9 @@
-import { App, Button, Checkbox, Input, Modal, Space, Tag, Typography } from 'antd';
+import { App, Button, Checkbox, Flex, Input, Modal, Space, Tag, Typography } from 'antd';
 import { useMemo, useState } from 'react';
 import { Link } from 'react-router';
 
 import { api, ApiError, get, type Schemas, useAct, useGet } from '../../api/client';
+import { useList } from '../../api/list';
 import { useMe } from '../../api/me';
 import { is } from '../../api/roles';
 import { useTranslation } from '../../i18n';
@@ -19,21 +20,26 @@ export const hitAddress = (session: string, hit: string) => `/sessions/${encodeU
 export function AppealList({ judged }: { judged: 'open' | 'judged' }) {
   const { t } = useTranslation('appeals');
   const me = useMe();
-  const appeals = useGet('/api/v1/reviews/appeals', { query: { judged, limit: 200 } });
+  const list = useList('/api/v1/reviews/appeals', { query: { judged } });
   const offered = useGet('/api/v1/filters', {}, { staleTime: 300_000 });
   const names = useMemo(() => new Map(offered.data?.agents.map((a) => [a.agent_id, a.name])), [offered.data]);
   const [judging, setJudging] = useState<{ appeal: Appeal; verdict: Verdict } | null>(null);
   const agent = is(me, 'agent');
   return (
     <>
-      <Loaded query={appeals}>
-        {(data) => {
-          // What was judged is read newest first, what waits oldest first.
-          const items = judged === 'judged' ? (data.items ?? []).toSorted((a, b) => (b.judged_at ?? '').localeCompare(a.judged_at ?? '')) : (data.items ?? []);
+      <Loaded query={{ ...list, data: list.items }}>
+        {(items) => {
           if (items.length === 0) return <Nothing text={t(judged === 'judged' ? 'empty_judged' : agent ? 'empty_agent_open' : 'empty_open')} />;
           return items.map((a) => <AppealCard key={`${a.session_id} ${a.hit_id}`} appeal={a} agent={agent} name={names.get(a.agent_id) ?? ''} judge={(verdict) => setJudging({ appeal: a, verdict })} />);
         }}
       </Loaded>
+      {list.hasMore && (
+        <Flex justify="center" style={{ marginTop: 16 }}>
+          <Button loading={list.loadingMore} onClick={list.more}>
+            {t('common:load_more')}
+          </Button>
+        </Flex>
+      )}
       {judging && <Judge {...judging} close={() => setJudging(null)} />}
     </>
   );

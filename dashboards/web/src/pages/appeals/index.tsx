@@ -22,7 +22,7 @@ export default function Appeals() {
     <Page title={t('title')} note={agent ? t('note_agent') : undefined}>
       <div className="appeals">
         <Tabs activeKey={tab} onChange={(key) => setParams({ tab: key }, { replace: true })} items={tabs.map((key) => ({ key, label: t(`tab.${key}`) }))} />
-        {tab === 'mine' ? <Appealable /> : <AppealList judged={tab as 'open' | 'judged'} />}
+        {tab === 'mine' ? <Appealable /> : <AppealList key={tab} judged={tab as 'open' | 'judged'} />}
       </div>
     </Page>
   );
