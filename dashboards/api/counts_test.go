@@ -3,13 +3,37 @@ package api
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"testing"
 )
 
 // TestCountsBesideSessionsAreThoseOfTheView: what stands beside the queue is what the views count, column by column.
 func TestCountsBesideSessionsAreThoseOfTheView(t *testing.T) {
 	f := newFixture(t)
-	for query, where := range map[string]string{"": "1", "?state=closed": "state = 'closed'", "?shop=nowhere": "0"} {
+	// Hits of every kind of outcome, severity and points, of one rule twice in a session, and of two rules; on some is decided.
+	n := 0
+	for _, outcome := range []string{"fail", "present"} {
+		for _, severity := range []string{"info", "minor"} {
+			for _, points := range []int{0, -5, 3} {
+				sql := fmt.Sprintf(`INSERT INTO analyses SELECT * REPLACE ('kind-%d' AS session_id, ['2', '3', '4'] AS hit_id, ['rude', 'rude', 'praise'] AS hit_rule, ['1', '1', '1'] AS hit_rule_version, ['a1', 'a1', 'a1'] AS hit_agent,
+					['%s', '%s', 'present'] AS hit_outcome, ['%s', '%s', 'info'] AS hit_severity, [%d, %d, 0] AS hit_points, ['x', 'x', 'x'] AS hit_reason, now64(3) AS written_at,
+					[]::Array(UInt32) AS evidence_hit, []::Array(Int64) AS evidence_turn, []::Array(UInt32) AS evidence_start, []::Array(UInt32) AS evidence_end)
+					FROM (SELECT * FROM analyses FINAL WHERE session_id = 'one-2')`, n, outcome, outcome, severity, severity, points, points)
+				if err := f.w.Conn().Exec(context.Background(), sql); err != nil {
+					t.Fatal(err)
+				}
+				for _, hit := range []string{"2", "3"}[:n%3] {
+					if w := as(f.api, "admin", http.MethodPost, fmt.Sprintf("%s/sessions/kind-%d/review", Prefix, n), `{"action": "confirm", "hit_id": "`+hit+`"}`); w.Code != http.StatusOK {
+						t.Fatalf("%d %s", w.Code, w.Body)
+					}
+				}
+				n++
+			}
+		}
+	}
+	const broken = "(outcome = 'fail' OR points < 0 OR severity IN ('minor', 'major', 'critical'))"
+	for query, where := range map[string]string{"": "1", "?state=closed": "state = 'closed'", "?shop=nowhere": "0", "?rule=rude": "session_id IN (SELECT session_id FROM hits WHERE rule_id = 'rude' AND " + broken + ")",
+		"?rule=praise": "session_id IN (SELECT session_id FROM hits WHERE rule_id = 'praise' AND " + broken + ")", "?rule=rude&decision=-": "session_id IN (SELECT session_id FROM hits WHERE rule_id = 'rude' AND decision = '' AND " + broken + ")"} {
 		got := get[Counts](t, f.api, "admin", Prefix+"/sessions/counts"+query)
 		var sessions, flagged, open uint64
 		if err := f.w.Conn().QueryRow(context.Background(), "SELECT count(), countIf(flagged), countIf(state = 'open') FROM sessions WHERE "+where).Scan(&sessions, &flagged, &open); err != nil {
@@ -17,6 +41,21 @@ func TestCountsBesideSessionsAreThoseOfTheView(t *testing.T) {
 		}
 		if got.Sessions != sessions || got.Flagged != flagged || got.Open != open {
 			t.Errorf("%q: %d sessions, %d flagged, %d open, want %d, %d, %d", query, got.Sessions, got.Flagged, got.Open, sessions, flagged, open)
+		}
+		within := " FROM hits WHERE " + broken + " AND session_id IN (SELECT session_id FROM sessions WHERE " + where + ")"
+		var undecided uint64
+		if err := f.w.Conn().QueryRow(context.Background(), "SELECT uniqExactIf(session_id, severity != 'info' AND decision = '')"+within).Scan(&undecided); err != nil {
+			t.Fatal(err)
+		}
+		if got.Undecided != undecided || where == "1" && undecided == 0 {
+			t.Errorf("%q: %d sessions wait for a decision, want %d", query, got.Undecided, undecided)
+		}
+		var rules []Count
+		if err := f.w.Conn().Select(context.Background(), &rules, "SELECT toString(rule_id) AS value, uniqExact(session_id) AS sessions"+within+" GROUP BY value ORDER BY sessions DESC, value"); err != nil {
+			t.Fatal(err)
+		}
+		if fmt.Sprint(got.By["rule"]) != fmt.Sprint(rules) || where == "1" && len(rules) < 2 {
+			t.Errorf("%q by rule: %v, want %v", query, got.By["rule"], rules)
 		}
 		for name, from := range map[string]string{
 			"severity": "toString(severity)", "assignee": "assignee", "shop": "shop", "team": "team", "channel": "channel", "business": "business", "agent": "arrayJoin(agent_ids)",

@@ -39,16 +39,6 @@ func (x facts) hits(where string) string {
 		ARRAY JOIN h0 AS hit_id, h1 AS rule_id, h2 AS rule_version, h3 AS agent_id, h4 AS outcome, h5 AS severity, h6 AS points, h7 AS decision, h8 AS state, h9 AS conflict, h10 AS appeals`
 }
 
-// broken is an array of the rules that a session broke, each once; more narrows the hits, which it knows as outcome,
-// points, severity, decision and agent.
-func broken(more string) string {
-	sql := "arrayDistinct(arrayFilter((rule, outcome, points, severity, decision, agent) -> " + filter.Breach
-	if more != "" {
-		sql += " AND " + more
-	}
-	return sql + ", hit_rule, hit_outcome, hit_points, hit_severity, hit_decision, hit_agent))"
-}
-
 // opinions is an expression of the opinion that an opinion counts for.
 const mergedOpinion = "if(empty(merged.1), opinion, transform(opinion, arrayPushBack(merged.1, ''), arrayPushBack(merged.2, ''), opinion))"
 

@@ -205,9 +205,10 @@ func (a *API) describeRows(ctx context.Context, x facts, q string, ids []string,
 		Undecided uint64   `ch:"undecided"`
 	}
 	var texts map[string]*warehouse.SessionTexts
+	const rules = "arrayDistinct(arrayFilter((rule, outcome, points, severity) -> severity != 'info' AND " + filter.Breach + ", hit_rule, hit_outcome, hit_points, hit_severity))"
 	const counts = "arrayCount((outcome, points, severity, decision) -> severity != 'info' AND " + filter.Breach
 	qs := a.reads(ctx)
-	qs.all(&rows, "SELECT "+sessionColumns+", opening, opening_seq, arraySort("+broken("severity != 'info'")+") AS rules, toUInt64("+counts+", hit_outcome, hit_points, hit_severity, hit_decision)) AS hits, toUInt64("+
+	qs.all(&rows, "SELECT "+sessionColumns+", opening, opening_seq, arraySort("+rules+") AS rules, toUInt64("+counts+", hit_outcome, hit_points, hit_severity, hit_decision)) AS hits, toUInt64("+
 		counts+" AND decision = '', hit_outcome, hit_points, hit_severity, hit_decision)) AS undecided FROM "+x.sessions(on), list...)
 	if q != "" {
 		qs.run(func(ctx context.Context) (err error) {
@@ -257,7 +258,7 @@ type Counts struct {
 // countedBy are the filters that a list of sessions is counted by: columns of a row, and arrays of it.
 var (
 	countedBy     = []string{"severity", "assignee", "shop", "team", "channel", "business"}
-	countedArrays = map[string]string{"agent": "agent_ids", "rule": broken("")}
+	countedArrays = map[string]string{"agent": "agent_ids", "rule": "broken"}
 )
 
 func (a *API) sessionCounts(r *Request) (any, error) {
@@ -277,13 +278,13 @@ func (a *API) sessionCounts(r *Request) (any, error) {
 		Sessions  uint64 `ch:"n"`
 		Flagged   uint64 `ch:"flagged_sessions"`
 		Open      uint64 `ch:"open_sessions"`
-		Undecided uint64 `ch:"undecided"`
+		Undecided uint64 `ch:"waiting"`
 	}
 	q := a.reads(r.Context())
 	// All columns in one pass: of the columns that a row is not grouped by the bit in missing is set and the value empty.
 	columns := strings.Join(countedBy, ", ")
-	q.all(&counted, "SELECT toUInt64(grouping("+columns+")) AS missing, concat("+columns+") AS value, count() AS n, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions, countIf(notEmpty("+
-		broken("severity != 'info' AND decision = ''")+")) AS undecided FROM "+x.sessions(where)+" GROUP BY GROUPING SETS ((), ("+strings.Join(countedBy, "), (")+")) ORDER BY n DESC, value LIMIT 50 BY missing", params(p)...)
+	q.all(&counted, "SELECT toUInt64(grouping("+columns+")) AS missing, concat("+columns+") AS value, count() AS n, countIf(flagged) AS flagged_sessions, countIf(state = 'open') AS open_sessions, countIf(undecided) AS waiting FROM "+
+		x.sessions(where)+" GROUP BY GROUPING SETS ((), ("+strings.Join(countedBy, "), (")+")) ORDER BY n DESC, value LIMIT 50 BY missing", params(p)...)
 	by := map[string]*[]Count{}
 	for name, values := range countedArrays {
 		list := new([]Count)
@@ -446,7 +447,7 @@ func (a *API) offeredValues(ctx context.Context, x facts, scope access.Scope, ag
 		out := &Offered{}
 		q := a.reads(ctx)
 		q.one(&o, `SELECT arraySort(groupUniqArray(500)(toString(shop))) AS shops, arraySort(groupUniqArray(500)(toString(team))) AS teams, arraySort(groupUniqArray(500)(toString(channel))) AS channels,
-			arraySort(groupUniqArrayIf(500)(toString(product), product != '')) AS products, arraySort(groupUniqArrayArray(2000)(`+broken("")+`)) AS rules, toString(min(day)) AS first_day, toString(max(day)) AS last_day FROM `+x.sessions(where), params(p)...)
+			arraySort(groupUniqArrayIf(500)(toString(product), product != '')) AS products, arraySort(groupUniqArrayArray(2000)(broken)) AS rules, toString(min(day)) AS first_day, toString(max(day)) AS last_day FROM `+x.sessions(where), params(p)...)
 		q.all(&out.Agents, `SELECT toString(agent) AS agent, argMax(if(agent = if(agent_id != '', agent_id, agent_ids[1]), toString(agent_name), ''), (agent_name != '' AND agent = if(agent_id != '', agent_id, agent_ids[1]), ifNull(started_at, toDateTime64(0, 3, 'UTC')), agent_name)) AS latest
 			FROM (SELECT agent_ids, agent_id, agent_name, started_at FROM `+x.sessions(seen)+`) ARRAY JOIN agent_ids AS agent WHERE agent != '' AND `+own+` GROUP BY agent ORDER BY agent LIMIT 2000`, params(sp)...)
 		if err := q.wait(); err != nil {

@@ -329,8 +329,14 @@ func (f Filter) Facts() (string, []any) {
 			b.add(c.sql, c.Name)
 		}
 	}
-	b.within([]string{"rule", "decision"}, "agent", map[string]string{"rule": "hit_rule", "decision": "hit_decision", "agent": "hit_agent"},
-		"("+hitBreach+")", "hit_outcome", "hit_points", "hit_severity")
+	if b.f.values["decision"] == nil && b.f.values["agent"] == nil { // no hit by itself is asked for
+		if b.f.values["rule"] != nil {
+			b.add("hasAny(broken, {f_rule:Array(String)})", "rule")
+		}
+	} else {
+		b.within([]string{"rule", "decision"}, "agent", map[string]string{"rule": "hit_rule", "decision": "hit_decision", "agent": "hit_agent"},
+			"("+hitBreach+")", "hit_outcome", "hit_points", "hit_severity")
+	}
 	b.within([]string{"opinion", "kind", "aspect"}, "", map[string]string{"opinion": "mention_opinion", "kind": "mention_kind", "aspect": "mention_aspect"}, "")
 	if q := f.Get("q"); q != "" {
 		sql, params := Words(q)
