@@ -83,6 +83,7 @@ type dashboardsBench struct {
 
 type dashboardsResult struct {
 	Query   string  `json:"query"`
+	Page    bool    `json:"page"` // asked by the web app; by programs else
 	P50     float64 `json:"p50_ms"`
 	P95     float64 `json:"p95_ms"`
 	N       int     `json:"n"`
@@ -91,10 +92,10 @@ type dashboardsResult struct {
 	Problem string  `json:"problem,omitempty"`
 }
 
-// question is a request as the web app makes it: an address below api.Prefix, made anew for each request, and the route
-// that answers it.
+// question is a request: an address below api.Prefix, made anew for each request, and the route that answers it.
 type question struct {
 	name, route string
+	page        bool // whether the web app asks it
 	address     func(*asker) string
 }
 
@@ -197,7 +198,7 @@ func (a *app) benchDashboards(ctx context.Context, o dashboardsBenchOptions) (r 
 
 // ask asks a question o.requests times, with o.clients at once.
 func ask(ctx context.Context, handler http.Handler, q question, sample *worldSample, o dashboardsBenchOptions) dashboardsResult {
-	out := dashboardsResult{Query: q.name}
+	out := dashboardsResult{Query: q.name, Page: q.page}
 	var mu sync.Mutex
 	var took []float64
 	var clients sync.WaitGroup
@@ -292,57 +293,77 @@ func (a *app) worldAPI(ctx context.Context, s *store) (handler http.Handler, rou
 	}), inner.Routes(), func() { inner.Close(); stopLooking() }, nil
 }
 
-// dashboardQuestions are what a product that is used asks for: every GET of the API that reads the store.
+// dashboardQuestions are what a product that is used asks for: every GET of the API that reads the store. Those of pages are
+// asked for just as the pages do.
 var dashboardQuestions = []question{
-	{"overview of a day", "/overview", func(q *asker) string { return "/overview?day=" + q.day() }},
-	{"overview of a day, one shop", "/overview", func(q *asker) string { return "/overview?day=" + q.day() + "&shop=" + url.QueryEscape(q.shop()) }},
-	{"values of the filters", "/filters", func(*asker) string { return "/filters" }},
-	{"review queue, 7 days", "/sessions", func(q *asker) string { return "/sessions?flagged=1&state=closed&" + q.days(7) }},
-	{"review queue, 30 days", "/sessions", func(q *asker) string { return "/sessions?flagged=1&state=closed&" + q.days(30) }},
-	{"sessions, 30 days, one team", "/sessions", func(q *asker) string {
+	{"overview of a day", "/overview", page, func(q *asker) string { return "/overview?day=" + q.day() }},
+	{"overview of a day, one shop", "/overview", page, func(q *asker) string { return "/overview?day=" + q.day() + "&shop=" + url.QueryEscape(q.shop()) }},
+	{"values of the filters", "/filters", page, func(*asker) string { return "/filters" }},
+	{"review queue as it opens", "/sessions", page, func(*asker) string { return "/sessions?" + queueOpens }},
+	{"review queue, 7 days", "/sessions", page, func(q *asker) string { return "/sessions?flagged=1&state=closed&" + q.days(7) }},
+	{"review queue, 30 days", "/sessions", page, func(q *asker) string { return "/sessions?flagged=1&state=closed&" + q.days(30) }},
+	{"sessions, 30 days, one team", "/sessions", page, func(q *asker) string {
 		return "/sessions?sort=newest&team=" + url.QueryEscape(q.team()) + "&" + q.days(30)
 	}},
-	{"sessions, 30 days, one agent", "/sessions", func(q *asker) string { return "/sessions?sort=newest&agent=" + q.agent() + "&" + q.days(30) }},
-	{"sessions, 30 days, one rule", "/sessions", func(q *asker) string { return "/sessions?rule=" + q.of(q.sample.Rules) + "&" + q.days(30) }},
-	{"sessions, 30 days, an emotion", "/sessions", func(q *asker) string { return "/sessions?emotion=angry&" + q.days(30) }},
-	{"sessions, 30 days, an opinion", "/sessions", func(q *asker) string { return "/sessions?opinion=" + q.of(q.sample.Opinions) + "&" + q.days(30) }},
-	{"sessions, 30 days, words", "/sessions", func(q *asker) string { return "/sessions?q=" + url.QueryEscape(q.word()) + "&" + q.days(30) }},
-	{"counts beside the review queue, 7 days", "/sessions/counts", func(q *asker) string { return "/sessions/counts?flagged=1&state=closed&" + q.days(7) }},
-	{"session", "/sessions/{session_id}", func(q *asker) string { return "/sessions/" + q.of(q.sample.Sessions) }},
-	{"neighbours in the queue, 7 days", "/sessions/{session_id}/neighbours", func(q *asker) string {
+	{"sessions, 30 days, one agent", "/sessions", page, func(q *asker) string { return "/sessions?sort=newest&agent=" + q.agent() + "&" + q.days(30) }},
+	{"sessions, 30 days, one rule", "/sessions", page, func(q *asker) string { return "/sessions?rule=" + q.of(q.sample.Rules) + "&" + q.days(30) }},
+	{"sessions, 30 days, an emotion", "/sessions", page, func(q *asker) string { return "/sessions?emotion=angry&" + q.days(30) }},
+	{"sessions, 30 days, an opinion", "/sessions", page, func(q *asker) string { return "/sessions?opinion=" + q.of(q.sample.Opinions) + "&" + q.days(30) }},
+	{"sessions, 30 days, words", "/sessions", page, func(q *asker) string { return "/sessions?q=" + url.QueryEscape(q.word()) + "&" + q.days(30) }},
+	{"counts beside the review queue as it opens", "/sessions/counts", page, func(*asker) string { return "/sessions/counts?" + queueOpens }},
+	{"counts beside the review queue, 7 days", "/sessions/counts", page, func(q *asker) string { return "/sessions/counts?flagged=1&state=closed&" + q.days(7) }},
+	{"session", "/sessions/{session_id}", page, func(q *asker) string { return "/sessions/" + q.of(q.sample.Sessions) }},
+	{"neighbours in the queue as it opens", "/sessions/{session_id}/neighbours", page, func(q *asker) string {
+		return "/sessions/" + q.of(q.sample.Sessions) + "/neighbours?" + queueOpens
+	}},
+	{"neighbours in the queue, 7 days", "/sessions/{session_id}/neighbours", page, func(q *asker) string {
 		return "/sessions/" + q.of(q.sample.Sessions) + "/neighbours?flagged=1&state=closed&" + q.days(7)
 	}},
-	{"reviews of a session", "/sessions/{session_id}/review", func(q *asker) string { return "/sessions/" + q.of(q.sample.Sessions) + "/review" }},
-	{"agents, 30 days", "/kpi", func(q *asker) string { return "/kpi?by=agent&" + q.days(30) }},
-	{"rules an agent breaks most, 30 days", "/kpi/broken", func(q *asker) string { return "/kpi/broken?agent=" + q.agent() + "&" + q.days(30) }},
-	{"teams, 30 days", "/kpi", func(q *asker) string { return "/kpi?by=team&" + q.days(30) }},
-	{"one agent, 30 days", "/kpi", func(q *asker) string { return "/kpi?by=agent&agent=" + q.agent() + "&" + q.days(30) }},
-	{"one agent day by day, 30 days", "/kpi/trend", func(q *asker) string { return "/kpi/trend?by=agent&agent=" + q.agent() + "&" + q.days(30) }},
-	{"sessions behind a figure, 7 days", "/kpi/sessions", func(q *asker) string { return "/kpi/sessions?figure=within_180s&agent=" + q.agent() + "&" + q.days(7) }},
-	{"a rule before and after a day", "/kpi/rules", func(q *asker) string {
+	{"reviews of a session", "/sessions/{session_id}/review", page, func(q *asker) string { return "/sessions/" + q.of(q.sample.Sessions) + "/review" }},
+	{"agents, 30 days", "/kpi", page, func(q *asker) string { return "/kpi?by=agent&whole=1&" + q.days(30) }},
+	{"agents like for like, 30 days", "/kpi", page, func(q *asker) string { return "/kpi?by=agent&whole=1&like=1&" + q.days(30) }},
+	{"agents by team and shop, 30 days", "/kpi", page, func(q *asker) string { return "/kpi?by=agent&" + q.days(30) }},
+	{"rules an agent breaks most, 30 days", "/kpi/broken", page, func(q *asker) string { return "/kpi/broken?agent=" + q.agent() + "&" + q.days(30) }},
+	{"teams, 30 days", "/kpi", page, func(q *asker) string { return "/kpi?by=team&" + q.days(30) }},
+	{"one agent, 30 days", "/kpi", other, func(q *asker) string { return "/kpi?by=agent&agent=" + q.agent() + "&" + q.days(30) }},
+	{"one agent day by day, 30 days", "/kpi/trend", page, func(q *asker) string { return "/kpi/trend?by=agent&whole=1&agent=" + q.agent() + "&" + q.days(30) }},
+	{"sessions behind a figure, 30 days", "/kpi/sessions", page, func(q *asker) string { return "/kpi/sessions?figure=within_180s&agent=" + q.agent() + "&" + q.days(30) }},
+	{"a rule before and after a day", "/kpi/rules", page, func(q *asker) string {
 		return "/kpi/rules?rule=" + q.of(q.sample.Rules) + "&date=" + q.day() + "&" + q.days(30)
 	}},
-	{"opinions", "/opinions", func(*asker) string { return "/opinions" }},
-	{"opinions, 30 days", "/opinions", func(q *asker) string { return "/opinions?" + q.days(30) }},
-	{"counts beside the opinions", "/opinions/counts", func(*asker) string { return "/opinions/counts" }},
-	{"opinion", "/opinions/{opinion_id}", func(q *asker) string { return "/opinions/" + q.of(q.sample.Opinions) }},
-	{"quotes of an opinion", "/opinions/{opinion_id}/quotes", func(q *asker) string { return "/opinions/" + q.of(q.sample.Opinions) + "/quotes" }},
-	{"customers of an opinion", "/opinions/{opinion_id}/customers", func(q *asker) string { return "/opinions/" + q.of(q.sample.Opinions) + "/customers" }},
-	{"mentions, 7 days", "/mentions", func(q *asker) string { return "/mentions?kind=complaint&" + q.days(7) }},
-	{"search, 30 days", "/turns", func(q *asker) string { return "/turns?q=" + url.QueryEscape(q.word()) + "&" + q.days(30) }},
-	{"search, all days", "/turns", func(q *asker) string { return "/turns?q=" + url.QueryEscape(q.word()) }},
-	{"saved searches", "/searches", func(*asker) string { return "/searches" }},
-	{"work of the reviewers", "/reviews/queue", func(*asker) string { return "/reviews/queue" }},
-	{"appeals", "/reviews/appeals", func(*asker) string { return "/reviews/appeals" }},
-	{"precision of the rules", "/reviews/precision", func(*asker) string { return "/reviews/precision" }},
-	{"alerts", "/alerts", func(*asker) string { return "/alerts" }},
-	{"counts of alerts", "/alerts/counts", func(*asker) string { return "/alerts/counts" }},
-	{"rules", "/rules", func(q *asker) string { return "/rules" }},
-	{"views", "/data/views", func(*asker) string { return "/data/views" }},
-	{"reruns", "/data/runs", func(*asker) string { return "/data/runs" }},
-	{"dead letters", "/data/dead-letters", func(*asker) string { return "/data/dead-letters" }},
-	{"health", "/data/health", func(*asker) string { return "/data/health" }},
+	{"opinions", "/opinions", page, func(*asker) string { return "/opinions" }},
+	{"opinions, 30 days", "/opinions", page, func(q *asker) string { return "/opinions?" + q.days(30) }},
+	{"counts beside the opinions", "/opinions/counts", page, func(*asker) string { return "/opinions/counts" }},
+	{"opinion", "/opinions/{opinion_id}", page, func(q *asker) string { return "/opinions/" + q.of(q.sample.Opinions) }},
+	{"quotes of an opinion", "/opinions/{opinion_id}/quotes", page, func(q *asker) string { return "/opinions/" + q.of(q.sample.Opinions) + "/quotes?limit=20" }},
+	{"customers of an opinion", "/opinions/{opinion_id}/customers", page, func(q *asker) string {
+		return "/opinions/" + q.of(q.sample.Opinions) + "/customers?limit=10"
+	}},
+	{"mentions, 7 days", "/mentions", other, func(q *asker) string { return "/mentions?kind=complaint&" + q.days(7) }},
+	{"search, 30 days", "/turns", page, func(q *asker) string { return "/turns?q=" + url.QueryEscape(q.word()) + "&" + q.days(30) }},
+	{"search, all days", "/turns", page, func(q *asker) string { return "/turns?q=" + url.QueryEscape(q.word()) }},
+	{"saved searches", "/searches", page, func(*asker) string { return "/searches" }},
+	{"work of the reviewers", "/reviews/queue", other, func(*asker) string { return "/reviews/queue" }},
+	{"open appeals", "/reviews/appeals", page, func(*asker) string { return "/reviews/appeals?judged=open" }},
+	{"judged appeals", "/reviews/appeals", page, func(*asker) string { return "/reviews/appeals?judged=judged" }},
+	{"precision of the rules", "/reviews/precision", other, func(*asker) string { return "/reviews/precision" }},
+	{"open alerts", "/alerts", page, func(*asker) string { return "/alerts?open=1" }},
+	{"counts of alerts", "/alerts/counts", page, func(*asker) string { return "/alerts/counts" }},
+	{"rules, 30 days", "/rules", page, func(q *asker) string { return "/rules?" + q.days(30) }},
+	{"views", "/data/views", page, func(*asker) string { return "/data/views" }},
+	{"reruns", "/data/runs", page, func(*asker) string { return "/data/runs" }},
+	{"dead letters", "/data/dead-letters", page, func(*asker) string { return "/data/dead-letters" }},
+	{"health", "/data/health", page, func(*asker) string { return "/data/health" }},
 }
+
+// Who asks a question: a page, or programs that use the API.
+const (
+	page  = true
+	other = false
+)
+
+// queueOpens is the list that reviewers see first.
+const queueOpens = "state=closed&flagged=1&reviewed=0"
 
 // notAsked are the other GETs: they read nothing of the store, end never, or are work that is not a page's.
 var notAsked = map[string]string{
