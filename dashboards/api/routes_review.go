@@ -501,10 +501,11 @@ func (a *API) appeals(r *Request) (any, error) {
 		return nil, err
 	}
 	on, p := r.Filter.Facts()
-	where, first := "appeals > 0", "appealed_at"
+	where, first, with := "appeals > 0", "appealed_at", "1"
 	switch r.Get("judged") {
 	case "open":
 		where += " AND standing = 'appealed'"
+		with = "open_appeals > 0"
 	case "judged":
 		where += " AND standing IN ('upheld', 'overturned')"
 		first = "judged_at DESC"
@@ -519,7 +520,7 @@ func (a *API) appeals(r *Request) (any, error) {
 	page, err := offsetPage(r, func(offset, limit int) (rows []AppealRow, err error) {
 		err = a.Warehouse.Conn().Select(r.Context(), &rows, `SELECT h.session_id AS session_id, h.hit_id AS hit_id, toString(shop) AS shop, h.day AS session_day, toString(h.state) AS state,
 				e.appeal_reason AS appeal_reason, e.appealed_at AS appealed_at, if(state = 'appealed', NULL, e.judged_at) AS judged_at, if(state = 'appealed', '', e.judgement) AS judgement
-			FROM (SELECT session_id, day, shop, hit AS hit_id, standing AS state FROM (SELECT * FROM `+x.sessions(on)+`)
+			FROM (SELECT session_id, day, shop, hit AS hit_id, standing AS state FROM (SELECT * FROM `+x.sessions(with+" AND "+on)+`)
 				ARRAY JOIN hit_id AS hit, hit_state AS standing, hit_appeals AS appeals`+agents+` WHERE `+where+`) AS h
 			INNER JOIN (
 				SELECT session_id, hit_id, argMaxIf(note, event_id, action = 'appeal') AS appeal_reason, maxIf(at, action = 'appeal') AS appealed_at,
