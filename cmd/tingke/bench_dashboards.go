@@ -107,7 +107,7 @@ type asker struct {
 
 // worldSample is what questions may ask about.
 type worldSample struct {
-	Sessions, Opinions, Rules []string
+	Sessions, Opinions, Rules, Customers []string
 }
 
 // day is one of the last days of the store.
@@ -153,6 +153,7 @@ func (a *app) benchDashboards(ctx context.Context, o dashboardsBenchOptions) (r 
 		sql  string
 	}{
 		{&sample.Sessions, "SELECT groupArray(session_id) FROM (SELECT session_id FROM analyses ORDER BY cityHash64(session_id) LIMIT 500)"},
+		{&sample.Customers, "SELECT groupArray(customer_id) FROM (SELECT customer_id FROM analyses WHERE customer_id != '' ORDER BY cityHash64(session_id) LIMIT 500)"},
 		{&sample.Opinions, "SELECT groupArray(opinion_id) FROM (SELECT opinion_id FROM opinions ORDER BY mentions DESC LIMIT 100)"},
 		{&sample.Rules, "SELECT groupArray(rule_id) FROM (SELECT rule_id FROM hits WHERE severity != 'info' GROUP BY rule_id ORDER BY count() DESC LIMIT 10)"},
 	} {
@@ -310,6 +311,7 @@ var dashboardQuestions = []question{
 	{"sessions, 30 days, an emotion", "/sessions", page, func(q *asker) string { return "/sessions?emotion=angry&" + q.days(30) }},
 	{"sessions, 30 days, an opinion", "/sessions", page, func(q *asker) string { return "/sessions?opinion=" + q.of(q.sample.Opinions) + "&" + q.days(30) }},
 	{"sessions, 30 days, words", "/sessions", page, func(q *asker) string { return "/sessions?q=" + url.QueryEscape(q.word()) + "&" + q.days(30) }},
+	{"sessions of a customer", "/sessions", page, func(q *asker) string { return "/sessions?customer=" + url.QueryEscape(q.of(q.sample.Customers)) }},
 	{"counts beside the review queue as it opens", "/sessions/counts", page, func(*asker) string { return "/sessions/counts?" + queueOpens }},
 	{"counts beside the review queue, 7 days", "/sessions/counts", page, func(q *asker) string { return "/sessions/counts?flagged=1&state=closed&" + q.days(7) }},
 	{"session", "/sessions/{session_id}", page, func(q *asker) string { return "/sessions/" + q.of(q.sample.Sessions) }},
@@ -333,8 +335,12 @@ var dashboardQuestions = []question{
 	}},
 	{"opinions", "/opinions", page, func(*asker) string { return "/opinions" }},
 	{"opinions, 30 days", "/opinions", page, func(q *asker) string { return "/opinions?" + q.days(30) }},
+	{"opinions, 30 days, one shop", "/opinions", page, func(q *asker) string { return "/opinions?shop=" + url.QueryEscape(q.shop()) + "&" + q.days(30) }},
 	{"counts beside the opinions", "/opinions/counts", page, func(*asker) string { return "/opinions/counts" }},
 	{"opinion", "/opinions/{opinion_id}", page, func(q *asker) string { return "/opinions/" + q.of(q.sample.Opinions) }},
+	{"opinion, 30 days, one shop", "/opinions/{opinion_id}", page, func(q *asker) string {
+		return "/opinions/" + q.of(q.sample.Opinions) + "?shop=" + url.QueryEscape(q.shop()) + "&" + q.days(30)
+	}},
 	{"quotes of an opinion", "/opinions/{opinion_id}/quotes", page, func(q *asker) string { return "/opinions/" + q.of(q.sample.Opinions) + "/quotes?limit=20" }},
 	{"customers of an opinion", "/opinions/{opinion_id}/customers", page, func(q *asker) string {
 		return "/opinions/" + q.of(q.sample.Opinions) + "/customers?limit=10"

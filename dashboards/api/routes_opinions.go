@@ -160,10 +160,10 @@ func (x facts) saidSource(f filter.Filter, ids []string) (string, []any) {
 	if ids != nil {
 		only, about = "opinion IN {said:Array(String)}", []any{named("said", ids)}
 	}
-	where, p := f.Facts()
-	if where == "1" {
-		return "(SELECT opinion, day, session_id, customer_id, customer, shop, mentions FROM opinion_facts WHERE " + x.cut.Live() + " AND " + only + ")", about
+	if where, p, ok := f.OpinionFacts(); ok {
+		return "(SELECT opinion, day, session_id, customer_id, customer, shop, mentions FROM opinion_facts WHERE " + x.cut.Live() + " AND " + only + " AND " + where + ")", params(p, about)
 	}
+	where, p := f.Facts()
 	return `(SELECT opinion, day, session_id, customer_id, sipHash64(if(customer_id != '', concat('c', customer_id), concat('s', session_id))) AS customer, shop, 1 AS mentions
 		FROM (SELECT day, session_id, customer_id, shop, mention_opinion FROM ` + x.sessions(where) + ") ARRAY JOIN mention_opinion AS opinion WHERE opinion != '' AND " + only + ")", params(p, about)
 }

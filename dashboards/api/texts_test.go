@@ -53,7 +53,8 @@ func TestListsSayWhatTheViewsSay(t *testing.T) {
 			t.Errorf("%s\n got %q\nwant %q", what, got, want)
 		}
 	}
-	for _, more := range []struct{ query, where string }{{"", "1"}, {"&shop=" + url.QueryEscape("花漾"), "shop = '花漾'"}} {
+	for _, more := range []struct{ query, where string }{{"", "1"}, {"&shop=" + url.QueryEscape("花漾"), "shop = '花漾'"},
+		{"&from=2026-03-04&to=2026-03-04", "day = '2026-03-04'"}, {"&from=2026-03-04&business=presales", "day >= '2026-03-04' AND session_id IN (SELECT session_id FROM sessions WHERE business = 'presales')"}} {
 		// The reply is what agents say themselves between the mention and the customer's next turn after the first such reply.
 		wanted := rows(`SELECT concat(session_id, ' ', toString(seq), ' ', text, ' ', ifNull(toString(day), ''), ' ', shop, ' ', customer_id, ' ', reply) AS line FROM (
 			SELECT m.session_id AS session_id, m.seq AS seq, m.text AS text, m.day AS day, m.shop AS shop, m.customer_id AS customer_id, m.start AS start,

@@ -353,6 +353,22 @@ func (f Filter) Facts() (string, []any) {
 	return strings.Join(b.sql, " AND "), b.params
 }
 
+// OpinionFacts is the same condition on the rows of the table opinion_facts; false where these do not know what it asks for.
+func (f Filter) OpinionFacts() (string, []any, bool) {
+	b := builder{f: f}
+	for _, c := range fields {
+		if f.values[c.Name] == nil {
+			continue
+		}
+		sql := direct["opinion_facts"][c.Name]
+		if sql == "" {
+			return "", nil, false
+		}
+		b.add(sql, c.Name)
+	}
+	return strings.Join(append(b.sql, "1"), " AND "), b.params, len(f.within) == 0
+}
+
 // hitBreach is Breach inside of arrayExists over the hits of a row.
 const hitBreach = "x_hit_outcome = 'fail' OR x_hit_points < 0 OR x_hit_severity IN ('minor', 'major', 'critical')"
 
@@ -385,13 +401,14 @@ func (b *builder) within(names []string, also string, arrays map[string]string, 
 	b.sql = append(b.sql, "arrayExists((x_"+strings.Join(list, ", x_")+") -> "+strings.Join(sql, " AND ")+", "+strings.Join(list, ", ")+")")
 }
 
-// direct are the conditions that a view with a row per part of a session can decide by its own columns.
+// direct are the conditions that a view or copy with a row per part of a session can decide by its own columns.
 var direct = map[string]map[string]string{
 	"turns":           {"from": "day >= {f_from:Date}", "to": "day <= {f_to:Date}", "state": "closed = ({f_state:String} = 'closed')", "shop": "shop IN {f_shop:Array(String)}"},
 	"mentions":        {"from": "day >= {f_from:Date}", "to": "day <= {f_to:Date}", "state": "closed = ({f_state:String} = 'closed')", "shop": "shop IN {f_shop:Array(String)}"},
 	"hits":            {"from": "day >= {f_from:Date}", "to": "day <= {f_to:Date}", "state": "closed = ({f_state:String} = 'closed')", "shop": "shop IN {f_shop:Array(String)}", "team": "team IN {f_team:Array(String)}"},
 	"outcomes":        {"from": "day >= {f_from:Date}", "to": "day <= {f_to:Date}", "state": "closed = ({f_state:String} = 'closed')"},
 	"scorecard_items": {"from": "day >= {f_from:Date}", "to": "day <= {f_to:Date}", "state": "closed = ({f_state:String} = 'closed')"},
+	"opinion_facts":   {"from": "day >= {f_from:Date}", "to": "day <= {f_to:Date}", "shop": "shop IN {f_shop:Array(String)}"},
 	"rounds":          {"state": "closed = ({f_state:String} = 'closed')", "shop": "shop IN {f_shop:Array(String)}", "channel": "channel IN {f_channel:Array(String)}"},
 }
 
