@@ -55,6 +55,7 @@ func TestCellsOfTheCopyAreTheViews(t *testing.T) {
 		cells("all messages", profile)
 	}
 	mustExec(t, w, "INSERT INTO analyses SELECT * REPLACE (7 AS run_id, 12 AS score, [] AS hit_id, [] AS hit_agent, [] AS hit_severity) FROM analyses FINAL WHERE started_at BETWEEN '2026-03-02 00:00:00' AND '2026-03-02 23:00:00'")
+	cells("a run that is not shown", "generic")
 	mustExec(t, w, "INSERT INTO run_switches (at, run_id, `from`, `to`) VALUES (now64(6), 7, '2026-03-02 00:00:00', '2026-03-02 23:00:00')")
 	cells("a run switched", "generic")
 	if err := w.Write(ctx, Batch{Orders: []schemas.Order{{OrderID: "late", Shop: "x", Status: "paid", UpdatedAt: monday.AddDate(0, 1, 0), AgentID: analyses[0].Meta.AgentID, CreatedAt: monday.Add(time.Hour), PaidAt: monday.Add(2 * time.Hour), Amount: "9"}}}); err != nil {
