@@ -191,7 +191,8 @@ func TestTopicMadeAnew(t *testing.T) {
 	t.Parallel()
 	onEachKafka(t, func(t *testing.T, k kafkaKind) {
 		c := mixed(t)
-		d := deploy(t, k, setup{})
+		// Kafka takes the partitions from a worker that sleeps for longer, which then has no more to notice than one that starts.
+		d := deploy(t, k, setup{session: "30s"})
 		w := d.worker(t).joined(t)
 		parts := c.parts(6)
 		anew := func(name string, first, then [][]stream.Record) {
