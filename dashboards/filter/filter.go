@@ -329,10 +329,8 @@ func (f Filter) Facts() (string, []any) {
 			b.add(c.sql, c.Name)
 		}
 	}
-	if b.f.values["decision"] == nil && b.f.values["agent"] == nil { // no hit by itself is asked for
-		if b.f.values["rule"] != nil {
-			b.add("hasAny(broken, {f_rule:Array(String)})", "rule")
-		}
+	if f.values["rule"] != nil && f.values["decision"] == nil && f.values["agent"] == nil { // no hit by itself is asked for
+		b.add("hasAny(broken, {f_rule:Array(String)})", "rule")
 	} else {
 		b.within([]string{"rule", "decision"}, "agent", map[string]string{"rule": "hit_rule", "decision": "hit_decision", "agent": "hit_agent"},
 			"("+hitBreach+")", "hit_outcome", "hit_points", "hit_severity")

@@ -1,13 +1,45 @@
 package intake
 
 import (
+	"encoding/binary"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
+
+const maxParquetFooter = 64 << 20
+
+// checkFooter looks through the footer before the library reads it, which makes room for as many values as a footer claims
+// to have: a file of some bytes could claim two thousand million.
+func checkFooter(file *os.File, size int64) error {
+	var tail [8]byte
+	if size < 12 {
+		return io.ErrUnexpectedEOF
+	}
+	if _, err := file.ReadAt(tail[:], size-8); err != nil {
+		return err
+	}
+	if string(tail[4:]) != "PAR1" {
+		return io.ErrUnexpectedEOF
+	}
+	n := int64(binary.LittleEndian.Uint32(tail[:4]))
+	if n > size-12 || n > maxParquetFooter {
+		return fmt.Errorf("footer of %d bytes in a file of %d", n, size)
+	}
+	footer := make([]byte, n)
+	if _, err := file.ReadAt(footer, size-8-n); err != nil {
+		return err
+	}
+	w := thriftWalk{rest: footer}
+	if err := w.structure(0); err != nil {
+		return fmt.Errorf("footer: %w", err)
+	}
+	return nil
+}
 
 // Bounds of one page. Writers make pages of about 1 MiB; a page is held in memory as a whole.
 const (

@@ -1,10 +1,12 @@
 package warehouse
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/tingke/tingke/pipeline/memo"
 )
@@ -79,10 +81,10 @@ func (w *Warehouse) kpiStrata(ctx context.Context, sql string, params []any) ([]
 
 // kpiStratum is what an agent has of each figure among sessions of one shop, business and aspect.
 type kpiStratum struct {
-	agent, team string
-	key         [3]string
-	top, bottom []float64 // by KPIBesideFigures
-	at          [5]int    // numbers of agent, key and team
+	agent, team      string
+	key              [3]string
+	top, bottom      []float64 // by KPIBesideFigures
+	who, stratum, in int       // numbers of agent, key and team, in their order
 }
 
 type fraction struct{ top, bottom float64 }
@@ -98,64 +100,52 @@ func (f fraction) value() *float64 {
 // besides compares agents by what each has in each stratum; list is put in order. Names become numbers first: there are hundreds of
 // thousands of strata in a large centre, and each is looked up for each figure.
 func besides(list []kpiStratum, agents []string) []KPIBeside {
-	agent, names := ranks(list, func(s *kpiStratum) string { return s.agent })
-	team, teamNames := ranks(list, func(s *kpiStratum) string { return s.team })
-	var key [3]map[string]int
-	for i := range key {
-		key[i], _ = ranks(list, func(s *kpiStratum) string { return s.key[i] })
-	}
+	who, names := ranks(list, func(s *kpiStratum) string { return s.agent }, strings.Compare)
+	in, teamNames := ranks(list, func(s *kpiStratum) string { return s.team }, strings.Compare)
+	stratum, keys := ranks(list, func(s *kpiStratum) [3]string { return s.key }, func(a, b [3]string) int { return slices.Compare(a[:], b[:]) })
 	for i := range list {
 		s := &list[i]
-		s.at = [5]int{agent[s.agent], key[0][s.key[0]], key[1][s.key[1]], key[2][s.key[2]], team[s.team]}
+		s.who, s.stratum, s.in = who[s.agent], stratum[s.key], in[s.team]
 	}
-	slices.SortFunc(list, func(a, b kpiStratum) int { return slices.Compare(a.at[:], b.at[:]) }) // sums in a fixed order
-	strata := map[[3]int]int{}
-	stratum := make([]int, len(list))
+	slices.SortFunc(list, func(a, b kpiStratum) int { // sums in a fixed order
+		return cmp.Or(cmp.Compare(a.who, b.who), cmp.Compare(a.stratum, b.stratum), cmp.Compare(a.in, b.in))
+	})
 	members := make([]int, len(teamNames))
 	teamsOf := make([][]int, len(names))
 	for i := range list {
 		s := &list[i]
-		k := [3]int(s.at[1:4])
-		n, ok := strata[k]
-		if !ok {
-			n = len(strata)
-			strata[k] = n
-		}
-		stratum[i] = n
-		if of := &teamsOf[s.at[0]]; !slices.Contains(*of, s.at[4]) {
-			*of = append(*of, s.at[4])
-			members[s.at[4]]++
+		if of := &teamsOf[s.who]; !slices.Contains(*of, s.in) {
+			*of = append(*of, s.in)
+			members[s.in]++
 		}
 	}
 	for _, of := range teamsOf {
 		slices.Sort(of)
 	}
-	out := make([]KPIBeside, 0, len(names)*len(KPIBesideFigures))
-	beside := make([][]KPIBeside, len(KPIBesideFigures)) // by figure, then agent
+	out := make([]KPIBeside, len(names)*len(KPIBesideFigures))
 	for i, figure := range KPIBesideFigures {
-		all, teams, own, like := make([]fraction, len(strata)), make([]fraction, len(teamNames)), make([]fraction, len(names)), make([]fraction, len(names))
+		all, teams, own, like := make([]fraction, len(keys)), make([]fraction, len(teamNames)), make([]fraction, len(names)), make([]fraction, len(names))
 		inTeam := map[[2]int]float64{}
 		for j := range list {
 			s := &list[j]
-			for _, f := range []*fraction{&all[stratum[j]], &teams[s.at[4]], &own[s.at[0]]} {
+			for _, f := range []*fraction{&all[s.stratum], &teams[s.in], &own[s.who]} {
 				f.top += s.top[i]
 				f.bottom += s.bottom[i]
 			}
-			inTeam[[2]int{s.at[0], s.at[4]}] += s.bottom[i]
+			inTeam[[2]int{s.who, s.in}] += s.bottom[i]
 		}
 		for j := 0; j < len(list); {
-			who, k := list[j].at[0], stratum[j]
+			first := &list[j]
 			var mine fraction
-			for ; j < len(list) && list[j].at[0] == who && stratum[j] == k; j++ {
+			for ; j < len(list) && list[j].who == first.who && list[j].stratum == first.stratum; j++ {
 				mine.top += list[j].top[i]
 				mine.bottom += list[j].bottom[i]
 			}
-			if a := all[k]; a.bottom > mine.bottom && mine.bottom > 0 {
-				like[who].top += mine.bottom * (a.top - mine.top) / (a.bottom - mine.bottom)
-				like[who].bottom += mine.bottom
+			if a, f := all[first.stratum], &like[first.who]; a.bottom > mine.bottom && mine.bottom > 0 {
+				f.top += mine.bottom * (a.top - mine.top) / (a.bottom - mine.bottom)
+				f.bottom += mine.bottom
 			}
 		}
-		beside[i] = make([]KPIBeside, len(names))
 		for who, name := range names {
 			b := KPIBeside{AgentID: name, Figure: figure, Own: own[who].value(), Like: like[who].value()}
 			best, most := 0, -1.0
@@ -171,29 +161,24 @@ func besides(list []kpiStratum, agents []string) []KPIBeside {
 			if d := own[who].bottom; d > 0 {
 				b.Covered = like[who].bottom / d
 			}
-			beside[i][who] = b
+			out[who*len(KPIBesideFigures)+i] = b
 		}
 	}
-	for who, name := range names {
-		if len(agents) > 0 && !slices.Contains(agents, name) {
-			continue
-		}
-		for i := range beside {
-			out = append(out, beside[i][who])
-		}
+	if len(agents) == 0 {
+		return out
 	}
-	return out
+	return slices.DeleteFunc(out, func(b KPIBeside) bool { return !slices.Contains(agents, b.AgentID) })
 }
 
 // ranks numbers the values of a field in their order.
-func ranks(list []kpiStratum, field func(*kpiStratum) string) (map[string]int, []string) {
-	rank := map[string]int{}
+func ranks[K comparable](list []kpiStratum, field func(*kpiStratum) K, compare func(a, b K) int) (map[K]int, []K) {
+	rank := map[K]int{}
 	for i := range list {
 		rank[field(&list[i])] = 0
 	}
-	names := slices.Sorted(maps.Keys(rank))
-	for i, name := range names {
-		rank[name] = i
+	values := slices.SortedFunc(maps.Keys(rank), compare)
+	for i, v := range values {
+		rank[v] = i
 	}
-	return rank, names
+	return rank, values
 }

@@ -4,49 +4,21 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
-	"os"
 )
 
 const (
-	maxParquetFooter = 64 << 20
-	maxParquetParts  = 1 << 20 // columns, column chunks and their statistics in all row groups
-	maxFooterDepth   = 64      // of nested values in the footer
+	maxThriftParts = 1 << 20 // structures: columns, column chunks and their statistics in all row groups
+	maxThriftDepth = 64      // of nested values
 )
 
-// checkFooter looks through the footer before the library reads it, which makes room for as many values as a footer claims
-// to have: a file of some bytes could claim two thousand million.
-func checkFooter(file *os.File, size int64) error {
-	var tail [8]byte
-	if size < 12 {
-		return io.ErrUnexpectedEOF
-	}
-	if _, err := file.ReadAt(tail[:], size-8); err != nil {
-		return err
-	}
-	if string(tail[4:]) != "PAR1" {
-		return io.ErrUnexpectedEOF
-	}
-	n := int64(binary.LittleEndian.Uint32(tail[:4]))
-	if n > size-12 || n > maxParquetFooter {
-		return fmt.Errorf("footer of %d bytes in a file of %d", n, size)
-	}
-	footer := make([]byte, n)
-	if _, err := file.ReadAt(footer, size-8-n); err != nil {
-		return err
-	}
-	w := thriftWalk{rest: footer}
-	return w.structure(0)
-}
-
-// thriftWalk steps over values of Thrift's compact protocol, in which footers are written
+// thriftWalk steps over values of Thrift's compact protocol, in which footers and page headers are written
 // (https://github.com/apache/thrift/blob/master/doc/specs/thrift-compact-protocol.md).
 type thriftWalk struct {
 	rest  []byte
 	parts int
 }
 
-var errThrift = errors.New("damaged footer")
+var errThrift = errors.New("damaged: not in Thrift's compact protocol, or cut off")
 
 // Types of the compact protocol.
 const (
@@ -96,14 +68,14 @@ func (w *thriftWalk) varint() (uint64, error) {
 func (w *thriftWalk) count() (uint64, error) {
 	n, err := w.varint()
 	if err == nil && n > uint64(len(w.rest)) {
-		err = fmt.Errorf("footer of %d more bytes claims %d values", len(w.rest), n)
+		err = fmt.Errorf("%d more bytes that claim to hold %d values", len(w.rest), n)
 	}
 	return n, err
 }
 
 func (w *thriftWalk) structure(depth int) error {
-	if w.parts++; w.parts > maxParquetParts || depth > maxFooterDepth {
-		return fmt.Errorf("footer of more than %d parts or %d levels", maxParquetParts, maxFooterDepth)
+	if w.parts++; w.parts > maxThriftParts || depth > maxThriftDepth {
+		return fmt.Errorf("more than %d parts or %d levels", maxThriftParts, maxThriftDepth)
 	}
 	for {
 		head, err := w.next()
@@ -175,8 +147,8 @@ func (w *thriftWalk) value(kind byte, depth int) error {
 
 // values steps over n times the values of some kinds.
 func (w *thriftWalk) values(n uint64, depth int, kinds ...byte) error {
-	if depth > maxFooterDepth {
-		return fmt.Errorf("footer of more than %d levels", maxFooterDepth)
+	if depth > maxThriftDepth {
+		return fmt.Errorf("more than %d levels", maxThriftDepth)
 	}
 	for range n {
 		for _, k := range kinds {
