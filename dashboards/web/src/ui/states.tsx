@@ -1,5 +1,5 @@
 // What a page shows while it waits, where there is nothing, and where something went wrong.
-import { Alert, Button, Empty, Result, Skeleton } from 'antd';
+import { Alert, Button, Empty, Flex, Result, Skeleton } from 'antd';
 import { Component, type ReactNode } from 'react';
 import { Link } from 'react-router';
 
@@ -45,6 +45,19 @@ export function Loaded<T>({ query, rows = 6, children }: { query: Query<T>; rows
   if (query.data !== undefined) return <>{children(query.data)}</>;
   if (query.error) return <Failed error={query.error} retry={() => void query.refetch()} />;
   return <Skeleton active paragraph={{ rows }} style={{ padding: 16 }} />;
+}
+
+// More reads a list on, where there is more of it.
+export function More({ list, size }: { list: { hasMore: boolean; loadingMore: boolean; more: () => void }; size?: 'small' }) {
+  const { t } = useTranslation();
+  if (!list.hasMore) return null;
+  return (
+    <Flex justify="center" style={{ marginTop: 12 }}>
+      <Button size={size} onClick={list.more} loading={list.loadingMore}>
+        {t('load_more')}
+      </Button>
+    </Flex>
+  );
 }
 
 // Nothing is an empty state: what is missing and what to do about it.

@@ -1,4 +1,4 @@
-import { Button, Drawer, Flex, Grid, Skeleton, Table, Tag, Typography } from 'antd';
+import { Drawer, Flex, Grid, Skeleton, Table, Tag, Typography } from 'antd';
 import { Link } from 'react-router';
 
 import { type ItemOf, useList } from '../../api/list';
@@ -6,7 +6,7 @@ import { useTranslation } from '../../i18n';
 import { type Filters } from '../../ui/filters';
 import { count, dash, figure, type Unit } from '../../ui/format';
 import { sessionsLink } from '../../ui/links';
-import { Failed, Nothing } from '../../ui/states';
+import { Failed, More, Nothing } from '../../ui/states';
 import { about, type Name } from './figures';
 
 type Part = ItemOf<'/api/v1/kpi/sessions'>;
@@ -98,13 +98,7 @@ export function Drill({ of, name, value, query, close }: DrillProps) {
               },
             ]}
           />
-          {list.hasMore && (
-            <Flex justify="center" style={{ marginTop: 12 }}>
-              <Button loading={list.loadingMore} onClick={list.more}>
-                {t('load_more')}
-              </Button>
-            </Flex>
-          )}
+          <More list={list} />
         </>
       )}
     </Drawer>

@@ -1,5 +1,5 @@
 import { BellOutlined, SoundOutlined } from '@ant-design/icons';
-import { App, Button, Flex, Input, Modal, Segmented, Skeleton, Switch, Tooltip } from 'antd';
+import { App, Flex, Input, Modal, Segmented, Skeleton, Switch, Tooltip } from 'antd';
 import { useEffect, useMemo, useState } from 'react';
 
 import { api, ApiError, useAct, useGet } from '../../api/client';
@@ -12,7 +12,7 @@ import { FilterBar } from '../../ui/FilterBar';
 import { useFilters } from '../../ui/useFilters';
 import { setDesktop, setSound, useHeralds } from '../../ui/heralds';
 import { Page } from '../../ui/Page';
-import { Failed, Nothing, useWhy } from '../../ui/states';
+import { Failed, More, Nothing, useWhy } from '../../ui/states';
 import { Alert } from './Alert';
 import { merge } from './match';
 import './alerts.css';
@@ -98,13 +98,7 @@ export default function Alerts() {
           ))}
         </section>
       )}
-      {list.hasMore && (
-        <Flex justify="center" style={{ marginTop: 16 }}>
-          <Button loading={list.loadingMore} onClick={list.more}>
-            {t('load_more')}
-          </Button>
-        </Flex>
-      )}
+      <More list={list} />
       <Note alert={noting} busy={take.isPending} close={() => setNoting(null)} done={(note) => noting && acknowledge(noting, note)} />
     </Page>
   );

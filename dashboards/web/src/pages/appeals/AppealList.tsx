@@ -1,4 +1,4 @@
-import { App, Button, Checkbox, Flex, Input, Modal, Space, Tag, Typography } from 'antd';
+import { App, Button, Checkbox, Input, Modal, Space, Tag, Typography } from 'antd';
 import { useMemo, useState } from 'react';
 import { Link } from 'react-router';
 
@@ -8,7 +8,7 @@ import { useMe } from '../../api/me';
 import { is } from '../../api/roles';
 import { useTranslation } from '../../i18n';
 import { decimal, time } from '../../ui/format';
-import { Loaded, Nothing, useWhy } from '../../ui/states';
+import { Loaded, More, Nothing, useWhy } from '../../ui/states';
 import { Severity, useRuleName } from '../../ui/tags';
 
 export type Appeal = Schemas['AppealRow'];
@@ -33,13 +33,7 @@ export function AppealList({ judged }: { judged: 'open' | 'judged' }) {
           return items.map((a) => <AppealCard key={`${a.session_id} ${a.hit_id}`} appeal={a} agent={agent} name={names.get(a.agent_id) ?? ''} judge={(verdict) => setJudging({ appeal: a, verdict })} />);
         }}
       </Loaded>
-      {list.hasMore && (
-        <Flex justify="center" style={{ marginTop: 16 }}>
-          <Button loading={list.loadingMore} onClick={list.more}>
-            {t('common:load_more')}
-          </Button>
-        </Flex>
-      )}
+      <More list={list} />
       {judging && <Judge {...judging} close={() => setJudging(null)} />}
     </>
   );

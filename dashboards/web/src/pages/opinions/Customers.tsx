@@ -1,5 +1,5 @@
 import { CopyOutlined, DownloadOutlined } from '@ant-design/icons';
-import { App, Button, Flex, Table } from 'antd';
+import { App, Button, Table } from 'antd';
 import { useState } from 'react';
 import { Link } from 'react-router';
 
@@ -9,7 +9,7 @@ import { copyText, save } from '../../ui/download';
 import type { Filters } from '../../ui/filters';
 import { count } from '../../ui/format';
 import { turnLink } from '../../ui/links';
-import { Failed, Nothing, useWhy } from '../../ui/states';
+import { Failed, More, Nothing, useWhy } from '../../ui/states';
 import { csv } from '../../ui/csv';
 import type { Detail } from './keep';
 
@@ -76,13 +76,7 @@ export function Customers({ opinion: o, scope }: { opinion: Detail; scope: Filte
           ]}
         />
       )}
-      {list.hasMore && (
-        <Flex justify="center" style={{ marginTop: 12 }}>
-          <Button size="small" onClick={list.more} loading={list.loadingMore}>
-            {t('common:load_more')}
-          </Button>
-        </Flex>
-      )}
+      <More list={list} size="small" />
       {some && <div className="muted small" style={{ marginTop: 8 }}>{t('callback_note')}</div>}
     </section>
   );

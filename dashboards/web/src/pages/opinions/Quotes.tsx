@@ -1,4 +1,4 @@
-import { Button, Flex } from 'antd';
+import { Flex } from 'antd';
 import { Link } from 'react-router';
 
 import { useGet } from '../../api/client';
@@ -7,7 +7,7 @@ import { useTranslation } from '../../i18n';
 import { ExportButton } from '../../ui/ExportButton';
 import type { Filters } from '../../ui/filters';
 import { turnLink } from '../../ui/links';
-import { Failed, Nothing } from '../../ui/states';
+import { Failed, More, Nothing } from '../../ui/states';
 import type { Detail } from './keep';
 
 // Quotes are the customers' own words with what the agent said to them.
@@ -42,13 +42,7 @@ export function Quotes({ opinion: o, scope }: { opinion: Detail; scope: Filters 
           </div>
         </article>
       ))}
-      {list.hasMore && (
-        <Flex justify="center" style={{ marginTop: 12 }}>
-          <Button onClick={list.more} loading={list.loadingMore}>
-            {t('common:load_more')}
-          </Button>
-        </Flex>
-      )}
+      <More list={list} />
     </section>
   );
 }

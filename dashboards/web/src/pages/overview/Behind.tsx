@@ -1,4 +1,4 @@
-import { Button, Drawer, Flex, Table } from 'antd';
+import { Drawer, Table } from 'antd';
 import { Link } from 'react-router';
 
 import { useGet } from '../../api/client';
@@ -6,7 +6,7 @@ import { type ItemOf, useList } from '../../api/list';
 import { useTranslation } from '../../i18n';
 import { count, dash, duration, money } from '../../ui/format';
 import { turnLink } from '../../ui/links';
-import { Failed, Nothing } from '../../ui/states';
+import { Failed, More, Nothing } from '../../ui/states';
 
 type Part = ItemOf<'/api/v1/kpi/sessions'>;
 
@@ -38,13 +38,7 @@ export function Behind({ figure, day, filters, close }: { figure: string; day: s
           ]}
         />
       )}
-      {parts.hasMore && (
-        <Flex justify="center" style={{ marginTop: 12 }}>
-          <Button onClick={parts.more} loading={parts.loadingMore}>
-            {t('common:load_more')}
-          </Button>
-        </Flex>
-      )}
+      <More list={parts} />
     </Drawer>
   );
 }

@@ -1,5 +1,5 @@
 import { ExperimentOutlined, SaveOutlined } from '@ant-design/icons';
-import { Button, Flex, Input, Skeleton, Switch } from 'antd';
+import { Button, Input, Skeleton, Switch } from 'antd';
 import { useMemo, useState } from 'react';
 
 import { useGet } from '../../api/client';
@@ -13,7 +13,7 @@ import { address } from '../../api/address';
 import { useFilters } from '../../ui/useFilters';
 import { count } from '../../ui/format';
 import { Page } from '../../ui/Page';
-import { Failed, Nothing } from '../../ui/states';
+import { Failed, More, Nothing } from '../../ui/states';
 import { Hits } from './Hits';
 import { MakeRule } from './MakeRule';
 import { Naming, Saved, useSaving } from './Saved';
@@ -84,13 +84,7 @@ export default function Search() {
               <Hits turns={found.items} grouped={grouped} agents={agents} />
             </div>
           )}
-          {asked && found.hasMore && (
-            <Flex justify="center" style={{ marginTop: 12 }}>
-              <Button loading={found.loadingMore} onClick={found.more}>
-                {t('load_more')}
-              </Button>
-            </Flex>
-          )}
+          {asked && <More list={found} />}
         </div>
         <Saved current={query} />
       </div>
