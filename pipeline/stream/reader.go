@@ -255,6 +255,7 @@ func (r *reader) goTo(ctx context.Context, j jump) error {
 	return nil
 }
 
+// send gives an item to the processor, or says that ctx is done.
 func (r *reader) send(ctx context.Context, it item) bool {
 	it.weight = min(it.weight, queueBytes)
 	if it.weight > 0 {
@@ -266,6 +267,7 @@ func (r *reader) send(ctx context.Context, it item) bool {
 	case r.items <- it:
 		return true
 	case <-ctx.Done():
+		r.tokens.Release(it.weight) // a reader that starts anew would find less room each time, in the end none
 		return false
 	}
 }

@@ -2,10 +2,12 @@ package stream
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"golang.org/x/sync/semaphore"
 )
 
 // TestReaderMissesMessages: what a reader comes for was deleted meanwhile. It reports that to the offset and goes on where the
@@ -89,4 +91,33 @@ func TestReaderMissesMessages(t *testing.T) {
 	}
 	cancel()
 	<-done
+}
+
+// TestReaderGivesItsRoomBack: a reader that starts anew while it waits for the processor takes nothing of the room that
+// all readers share with it. With the room gone a message of the limit, which needs all of it, would never come.
+func TestReaderGivesItsRoomBack(t *testing.T) {
+	t.Parallel()
+	p := &processor{items: make(chan item), tokens: semaphore.NewWeighted(queueBytes)}
+	r := &reader{items: p.items, tokens: p.tokens}
+	f := func(weight int64) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		sent := make(chan bool)
+		go func() { sent <- r.send(ctx, item{weight: weight}) }()
+		for p.tokens.TryAcquire(queueBytes) { // until the reader has its room
+			p.tokens.Release(queueBytes)
+			runtime.Gosched()
+		}
+		cancel()
+		if <-sent {
+			t.Errorf("an item of weight %d is sent although nobody takes it", weight)
+		}
+		if !p.tokens.TryAcquire(queueBytes) {
+			t.Fatalf("an item of weight %d that was not sent keeps its room", weight)
+		}
+		p.tokens.Release(queueBytes)
+	}
+	f(1)
+	f(queueBytes)
+	f(2 * queueBytes)
 }
