@@ -90,3 +90,55 @@ func TestTopicMadeAnewIsLonger(t *testing.T) {
 	stale("")
 	read(5, nil)
 }
+
+// TestTopicMadeAnewBetweenGenerations: Kafka forgets what was committed together with the topic, so a generation that begins
+// on the new one knows the old one only from the generation before.
+func TestTopicMadeAnewBetweenGenerations(t *testing.T) {
+	t.Parallel()
+	w, err := New(testOptions(t, startBroker(t, 1), newMemStore()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// generation begins one at a committed offset (-1: none), with a topic of an id, and gives what it reports as lost.
+	generation := func(id string, committed int64) (*processor, []LostRange) {
+		p := newProcessor(w, nil, []kafka.PartitionAssignment{{ID: 0, Offset: committed}}, nil, nil)
+		p.beginPartition(p.parts[0], span{0, 20}, id, commitNote{})
+		return p, p.side.lost
+	}
+	f := func(what, id string, committed int64, want ...LostRange) *processor {
+		t.Helper()
+		p, lost := generation(id, committed)
+		if len(lost) != len(want) {
+			t.Fatalf("%s: lost %+v, want %+v", what, lost, want)
+		}
+		for i, l := range want {
+			if got := lost[i]; got.TopicID != l.TopicID || got.From != l.From || got.To != l.To {
+				t.Errorf("%s: lost %+v, want %+v", what, got, l)
+			}
+		}
+		return p
+	}
+	p := f("the first generation", "one", -1)
+	for offset := range int64(8) {
+		p.parts[0].offsets.take(offset)
+	}
+	for offset := range int64(5) {
+		p.parts[0].offsets.finish(offset)
+	}
+	p.remember()
+
+	f("the same topic, nothing committed", "one", -1)
+	f("a broker that tells no id", "", -1)
+	f("somebody committed into the new topic", "two", 3)
+	loss := LostRange{TopicID: "one", From: 5, To: 19}
+	p = f("another topic", "two", -1, loss)
+	p.remember()
+	p = f("the loss was not written", "two", -1, loss)
+	if err := p.write(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	p.remember()
+	p = f("the loss was written", "two", -1)
+	p.remember()
+	f("another one again", "three", -1, LostRange{TopicID: "two", From: 0, To: 19})
+}

@@ -129,6 +129,8 @@ type Worker struct {
 	dead    *deadLetters
 	started atomic.Bool
 	known   atomic.Int64 // partitions of the topic when the group was joined
+	// left is what the generation before read, by partition; only the processor of the current one uses it.
+	left map[int]leftLog
 
 	mu       sync.Mutex
 	counts   Counts
@@ -328,6 +330,7 @@ func (w *Worker) member(ctx context.Context, stop context.CancelCauseFunc) error
 		w.setJoined(true, gen.ID, ids)
 		gen.Start(func(genCtx context.Context) {
 			if len(assigned) == 0 {
+				w.left = nil // others read on from there
 				w.idle(genCtx, gen, leave)
 				return
 			}

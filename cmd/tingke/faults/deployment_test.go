@@ -4,7 +4,6 @@ package faults
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -42,7 +41,6 @@ const partitions = 4
 type setup struct {
 	config      string           // more lines of the worker's configuration
 	stream      string           // more settings of its stream section, such as "memory: 1MiB"
-	session     string           // session timeout of the workers, 2s where it is not given
 	engineEnv   []string         // of the engine's process
 	kafka       string           // address of an Apache Kafka of its own
 	prepareData func(dir string) // called with the folder of the engine's data before it is started
@@ -285,11 +283,11 @@ func (d *deployment) configure(t *testing.T, p *process) string {
 	l.Close()
 	text := fmt.Sprintf(`listen: {metrics: '%s'}
 kafka: {topic: %s, dead_letter_topic: %s, group: %s, partitions: %d}
-stream: {flush_every: 100ms, early_write: 300ms, idle: 4s, session_timeout: %s, stop_timeout: 1s%s}
+stream: {flush_every: 100ms, early_write: 300ms, idle: 4s, session_timeout: 2s, stop_timeout: 1s%s}
 opinions: {rebuild_every: 0s}
 refresh_every: 500ms
 %s
-`, p.metrics, d.topic, d.topic+".dead", d.group, partitions, cmp.Or(d.setup.session, "2s"), prefixed(", ", d.setup.stream), d.setup.config)
+`, p.metrics, d.topic, d.topic+".dead", d.group, partitions, prefixed(", ", d.setup.stream), d.setup.config)
 	path := filepath.Join(d.dir, fmt.Sprintf("tingke-%d.yaml", d.workers.Add(1)))
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -101,6 +101,16 @@ func (d *deployment) committed(ctx context.Context) (map[int]int64, error) {
 	return out, nil
 }
 
+// members is how many workers Kafka counts in the group.
+func (d *deployment) members(t *testing.T) int {
+	t.Helper()
+	resp, err := d.client.DescribeGroups(within(t, patience), &kafka.DescribeGroupsRequest{GroupIDs: []string{d.group}})
+	if err != nil || len(resp.Groups) != 1 || resp.Groups[0].Error != nil {
+		t.Fatalf("group %s is described as %+v: %v", d.group, resp, err)
+	}
+	return len(resp.Groups[0].Members)
+}
+
 // truncate deletes all messages of the topic that are there now, as retention does, and gives their offsets.
 func (d *deployment) truncate(t *testing.T) map[int]span {
 	t.Helper()

@@ -185,14 +185,14 @@ func TestTopicTruncated(t *testing.T) {
 	})
 }
 
-// TestTopicMadeAnew: the topic is deleted and made again under a live worker and while nobody reads, and the new one is
-// longer than the old one at once. It is noticed, reported and read from its start.
+// TestTopicMadeAnew: the topic is deleted and made again under a live worker, under one that sleeps and that Kafka expels
+// meanwhile, and while nobody reads, and the new one is longer than the old one at once. It is noticed, reported and read
+// from its start.
 func TestTopicMadeAnew(t *testing.T) {
 	t.Parallel()
 	onEachKafka(t, func(t *testing.T, k kafkaKind) {
 		c := mixed(t)
-		// Kafka takes the partitions from a worker that sleeps for longer, which then has no more to notice than one that starts.
-		d := deploy(t, k, setup{session: "30s"})
+		d := deploy(t, k, setup{})
 		w := d.worker(t).joined(t)
 		parts := c.parts(6)
 		anew := func(name string, first, then [][]stream.Record) {
@@ -205,6 +205,7 @@ func TestTopicMadeAnew(t *testing.T) {
 				d.stop(t, w)
 			case "asleep":
 				w.signal(t, syscall.SIGSTOP)
+				eventually(t, patience, "Kafka expels the worker", func() bool { return d.members(t) == 0 })
 			}
 			d.deleteTopic(t)
 			d.createTopic(t)
