@@ -88,7 +88,7 @@ func TestPublishedPacksReachARunningWorker(t *testing.T) {
 	// until waits for the poller.
 	until := func(what string, ok func(current.Status) bool) {
 		t.Helper()
-		for end := time.Now().Add(time.Minute); !ok(w.analyser.Status()[0]); time.Sleep(5 * time.Millisecond) {
+		for end := time.Now().Add(20 * time.Second); !ok(w.analyser.Status()[0]); time.Sleep(5 * time.Millisecond) {
 			if time.Now().After(end) {
 				t.Fatalf("%s: the worker says %+v", what, w.analyser.Status())
 			}

@@ -210,7 +210,7 @@ func startBroker(t testing.TB, partitions int) *cluster {
 func (c *cluster) create(t testing.TB, partitions int) {
 	t.Helper()
 	eventually(t, "the topic is made", func() bool {
-		resp, err := client(c).CreateTopics(testContext(t, patience), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: c.topic, NumPartitions: partitions, ReplicationFactor: 1}}})
+		resp, err := client(c).CreateTopics(testContext(t, 10*time.Second), &kafka.CreateTopicsRequest{Topics: []kafka.TopicConfig{{Topic: c.topic, NumPartitions: partitions, ReplicationFactor: 1}}})
 		return err == nil && resp.Errors[c.topic] == nil
 	})
 }
@@ -218,7 +218,7 @@ func (c *cluster) create(t testing.TB, partitions int) {
 func (c *cluster) delete(t testing.TB) {
 	t.Helper()
 	eventually(t, "the topic is deleted", func() bool {
-		resp, err := client(c).DeleteTopics(testContext(t, patience), &kafka.DeleteTopicsRequest{Topics: []string{c.topic}})
+		resp, err := client(c).DeleteTopics(testContext(t, 10*time.Second), &kafka.DeleteTopicsRequest{Topics: []string{c.topic}})
 		return err == nil && (resp.Errors[c.topic] == nil || errors.Is(resp.Errors[c.topic], kafka.UnknownTopicOrPartition))
 	})
 }
@@ -261,7 +261,7 @@ func (r *running) stop(t testing.TB) {
 		if err != nil {
 			t.Errorf("the worker ended with %v", err)
 		}
-	case <-time.After(patience):
+	case <-time.After(20 * time.Second):
 		t.Fatal("the worker does not stop")
 	}
 }
@@ -424,18 +424,14 @@ func compare(t testing.TB, store *memStore, lines []string) {
 	}
 }
 
-// patience bounds every wait for something that must come to be: a test that passes never waits for it, and a machine that
-// does much else may be slow.
-const patience = time.Minute
-
 func eventually(t testing.TB, what string, f func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(patience); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
 		if f() {
 			return
 		}
 	}
-	t.Fatalf("not within %s: %s", patience, what)
+	t.Fatalf("not within 20 s: %s", what)
 }
 
 var errInjected = errors.New("injected failure")

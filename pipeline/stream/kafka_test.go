@@ -26,7 +26,7 @@ func client(c *cluster) *kafka.Client {
 // committed gives the offset of the first partition that the group has committed.
 func committed(t testing.TB, c *cluster) int64 {
 	t.Helper()
-	resp, err := client(c).OffsetFetch(testContext(t, patience), &kafka.OffsetFetchRequest{GroupID: c.topic, Topics: map[string][]int{c.topic: {0}}})
+	resp, err := client(c).OffsetFetch(testContext(t, 10*time.Second), &kafka.OffsetFetchRequest{GroupID: c.topic, Topics: map[string][]int{c.topic: {0}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func readTopic(t testing.TB, c *cluster, topic string, n int) []kafka.Message {
 	defer r.Close()
 	var out []kafka.Message
 	for range n {
-		m, err := r.ReadMessage(testContext(t, patience))
+		m, err := r.ReadMessage(testContext(t, 10*time.Second))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -64,7 +64,7 @@ func deleteRecords(t testing.TB, c *cluster, partition int32, before int64) {
 	topic.Partitions = append(topic.Partitions, part)
 	req.Topics = append(req.Topics, topic)
 	req.TimeoutMillis = 5000
-	resp, err := req.RequestWith(testContext(t, patience), cl)
+	resp, err := req.RequestWith(testContext(t, 10*time.Second), cl)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -88,7 +88,7 @@ func TestLostRanges(t *testing.T) {
 	deleteRecords(t, b, 0, 5)
 	w = start(t, o)
 	eventually(t, "the lost range is stored", func() bool { store.mu.Lock(); defer store.mu.Unlock(); return len(store.lost) == 1 })
-	id, err := w.ids.get(testContext(t, patience))
+	id, err := w.ids.get(testContext(t, 10*time.Second))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +172,7 @@ func TestMissingTopic(t *testing.T) {
 	later.create(t, 2)
 	defer later.delete(t)
 	eventually(t, "it reads both partitions", func() bool { return len(w.Partitions()) == 2 })
-	if _, err := client(b).CreatePartitions(testContext(t, patience), &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: later.topic, Count: 3}}}); err != nil {
+	if _, err := client(b).CreatePartitions(testContext(t, 10*time.Second), &kafka.CreatePartitionsRequest{Topics: []kafka.TopicPartitionsConfig{{Name: later.topic, Count: 3}}}); err != nil {
 		t.Fatal(err)
 	}
 	eventually(t, "it reads the third", func() bool { return len(w.Partitions()) == 3 })
@@ -211,25 +211,25 @@ func TestProducer(t *testing.T) {
 	for i := range 5000 {
 		records = append(records, Record{Key: fmt.Appendf(nil, "k%d", i%17), Value: fmt.Appendf(nil, "%d", i)})
 	}
-	if err := p.Send(testContext(t, patience), records...); err != nil {
+	if err := p.Send(testContext(t, 20*time.Second), records...); err != nil {
 		t.Fatal(err)
 	}
 	// One too large for the broker does not keep the others out.
-	err = p.Send(testContext(t, patience), Record{Value: []byte("5000")}, Record{Value: make([]byte, maxRecordBytes+chunkBytes)}, Record{Value: []byte("5001")})
+	err = p.Send(testContext(t, 20*time.Second), Record{Value: []byte("5000")}, Record{Value: make([]byte, maxRecordBytes+chunkBytes)}, Record{Value: []byte("5001")})
 	if u, ok := err.(interface{ Unwrap() []error }); !ok || len(u.Unwrap()) != 1 || !strings.Contains(err.Error(), "record 1") {
 		t.Errorf("a record beyond the limit gives %v", err)
 	}
 	last := map[string]int{}
 	n := 0
 	for part := range 3 {
-		ends, err := client(b).ListOffsets(testContext(t, patience), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{b.topic: {kafka.LastOffsetOf(part)}}})
+		ends, err := client(b).ListOffsets(testContext(t, 10*time.Second), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{b.topic: {kafka.LastOffsetOf(part)}}})
 		if err != nil {
 			t.Fatal(err)
 		}
 		end := ends.Topics[b.topic][0].LastOffset
 		r := kafka.NewReader(kafka.ReaderConfig{Brokers: []string{b.addr}, Topic: b.topic, Partition: part, MaxWait: 50 * time.Millisecond})
 		for range end {
-			m, err := r.ReadMessage(testContext(t, patience))
+			m, err := r.ReadMessage(testContext(t, 10*time.Second))
 			if err != nil {
 				t.Fatal(err)
 			}

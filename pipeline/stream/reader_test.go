@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime"
 	"testing"
+	"time"
 
 	"github.com/segmentio/kafka-go"
 	"golang.org/x/sync/semaphore"
@@ -20,7 +21,7 @@ func TestReaderMissesMessages(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(testContext(t, patience))
+	ctx, cancel := context.WithCancel(testContext(t, 20*time.Second))
 	defer cancel()
 	p := newProcessor(w, nil, []kafka.PartitionAssignment{{ID: 0}}, nil, nil)
 	r := p.readers[0]

@@ -66,7 +66,7 @@ func TestSASLAndTLS(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer p.Close()
-			if err := p.Send(testContext(t, patience), Record{Key: []byte("s"), Value: []byte(turnLine("s", 1))}, Record{Value: []byte("bad")}); err != nil {
+			if err := p.Send(testContext(t, 20*time.Second), Record{Key: []byte("s"), Value: []byte(turnLine("s", 1))}, Record{Value: []byte("bad")}); err != nil {
 				t.Fatal(err)
 			}
 			w := start(t, o)

@@ -36,7 +36,7 @@ func TestTopicMadeAnewIsLonger(t *testing.T) {
 	lines := []string{turnLine("a", 1), turnLine("a", 2), turnLine("a", 3)}
 	send(t, b, lines...)
 	w.endInput(t)
-	oldID, err := w.ids.get(testContext(t, patience))
+	oldID, err := w.ids.get(testContext(t, 10*time.Second))
 	if err != nil || oldID == "" {
 		t.Fatal(err, oldID)
 	}
@@ -60,7 +60,7 @@ func TestTopicMadeAnewIsLonger(t *testing.T) {
 	// A worker that had not noticed has committed into the new topic.
 	stale := func(note string) {
 		t.Helper()
-		resp, err := client(b).OffsetCommit(testContext(t, patience), &kafka.OffsetCommitRequest{GroupID: b.topic, GenerationID: -1,
+		resp, err := client(b).OffsetCommit(testContext(t, 10*time.Second), &kafka.OffsetCommitRequest{GroupID: b.topic, GenerationID: -1,
 			Topics: map[string][]kafka.OffsetCommit{b.topic: {{Partition: 0, Offset: 4, Metadata: note}}}})
 		if err != nil || resp.Topics[b.topic][0].Error != nil {
 			t.Fatal(err, resp)
