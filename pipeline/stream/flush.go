@@ -229,11 +229,6 @@ func (p *processor) write(work context.Context, entries []*entry) error {
 	for _, r := range p.side.refs {
 		r.offsets.finish(r.offset)
 	}
-	if len(p.side.lost) > 0 {
-		for _, part := range p.parts {
-			part.before = leftLog{}
-		}
-	}
 	p.side = side{}
 	p.w.metrics.flush.Observe(time.Since(began).Seconds())
 	return nil

@@ -57,8 +57,7 @@ type partition struct {
 	endTarget int64 // of EndInput; -1 for none
 	endAt     time.Time
 	logEnd    int64
-	topicID   string  // of the log that offsets are of, "" where it has none
-	before    leftLog // the log that this one came in the place of, until that is written
+	topicID   string // of the log that offsets are of, "" where it has none
 }
 
 // side is what goes into the next write beside sessions.
@@ -186,9 +185,9 @@ func (p *processor) beginPartition(part *partition, s span, topicID string, note
 	p.w.setKafka(nil)
 	part.topicID = topicID
 	from := part.committed
-	left, known := p.w.left[part.id]
+	left := p.w.left[part.id]
 	switch {
-	case from < 0 && known && topicID != "" && left.topicID != topicID:
+	case from < 0 && topicID != "" && left.topicID != "" && left.topicID != topicID:
 		// Kafka forgot the commits together with the topic, and this worker saw neither go.
 		p.madeAnew(part, left.topicID, left.next, s.first, &anew{topicID, left.end, "it has another id than in the generation before"})
 		from = s.first
@@ -207,27 +206,6 @@ func (p *processor) beginPartition(part *partition, s span, topicID string, note
 	part.offsets = newOffsets(from)
 	part.logEnd = s.last
 	p.readers[part.id].setNext(from)
-}
-
-// leftLog is the log of a partition as a generation left it.
-type leftLog struct {
-	commitNote
-	next int64 // all before is written
-}
-
-// remember keeps for the next generation which logs this one has read.
-func (p *processor) remember() {
-	left := map[int]leftLog{}
-	for id, part := range p.parts {
-		switch {
-		case part.before.topicID != "":
-			left[id] = part.before // the next generation is to find its loss again
-		case part.topicID != "":
-			c := part.offsets.committable()
-			left[id] = leftLog{commitNote{part.topicID, max(part.logEnd, c)}, c}
-		}
-	}
-	p.w.left = left
 }
 
 func (p *processor) partitionIDs() []int {
@@ -356,7 +334,6 @@ func (p *processor) madeAnew(part *partition, old string, next, first int64, a *
 	p.w.o.Log.Error("the topic was deleted and made again; reading it from the start", "topic", p.w.o.Kafka.Topic, "partition", part.id,
 		"why", a.why, "offset", next, "end_of_the_old_one", a.end, "first", first)
 	p.w.metrics.resets.Inc()
-	part.before = leftLog{commitNote{old, a.end}, next}
 	p.lose(part, old, next, max(next, a.end))
 }
 

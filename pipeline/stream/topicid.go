@@ -132,3 +132,23 @@ func (w *Worker) commitOffsets(gen *kafka.Generation, offsets []kafka.OffsetComm
 	}
 	return nil
 }
+
+// leftLog is the log of a partition as a generation left it.
+type leftLog struct {
+	commitNote
+	next int64 // all before is written
+}
+
+// remember keeps for the worker's next generation which logs this one has read.
+func (p *processor) remember() {
+	p.w.left = map[int]leftLog{}
+	for id, part := range p.parts {
+		c := part.offsets.committable()
+		p.w.left[id] = leftLog{commitNote{part.topicID, max(part.logEnd, c)}, c}
+	}
+	for _, l := range p.side.lost { // it is not written: the next generation is to find it again
+		if id := int(l.Partition); l.TopicID != p.parts[id].topicID {
+			p.w.left[id] = leftLog{commitNote{l.TopicID, l.To + 1}, l.From}
+		}
+	}
+}

@@ -99,15 +99,12 @@ func TestTopicMadeAnewBetweenGenerations(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// generation begins one at a committed offset (-1: none), with a topic of an id, and gives what it reports as lost.
-	generation := func(id string, committed int64) (*processor, []LostRange) {
-		p := newProcessor(w, nil, []kafka.PartitionAssignment{{ID: 0, Offset: committed}}, nil, nil)
-		p.beginPartition(p.parts[0], span{0, 20}, id, commitNote{})
-		return p, p.side.lost
-	}
+	// f begins a generation at a committed offset (-1: none), with a topic of an id, and wants ranges reported as lost.
 	f := func(what, id string, committed int64, want ...LostRange) *processor {
 		t.Helper()
-		p, lost := generation(id, committed)
+		p := newProcessor(w, nil, []kafka.PartitionAssignment{{ID: 0, Offset: committed}}, nil, nil)
+		p.beginPartition(p.parts[0], span{0, 20}, id, commitNote{})
+		lost := p.side.lost
 		if len(lost) != len(want) {
 			t.Fatalf("%s: lost %+v, want %+v", what, lost, want)
 		}
