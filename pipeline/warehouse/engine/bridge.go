@@ -23,8 +23,25 @@ const (
 	insertChunk = 1 << 20
 )
 
-// bridge answers requests of the ClickHouse HTTP protocol from an Engine.
-type bridge struct{ e *Engine }
+// transport answers requests of the ClickHouse HTTP protocol from an Engine.
+type transport struct{ e *Engine }
+
+// RoundTrip implements http.RoundTripper. Errors of the engine are responses
+// with the exception's code; an error is returned only for a request that the
+// context or Close ended.
+func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
+	in, err := t.e.instance(req.Context())
+	if err != nil {
+		if req.Body != nil {
+			req.Body.Close()
+		}
+		return refusal(req, err)
+	}
+	return bridge{in}.roundTrip(req)
+}
+
+// bridge answers requests from one instance.
+type bridge struct{ in *instance }
 
 // request is a decoded HTTP request.
 type request struct {
@@ -37,12 +54,9 @@ type request struct {
 	readonly bool
 }
 
-// RoundTrip implements http.RoundTripper. Errors of the engine are responses
-// with the exception's code; an error is returned only for a request that the
-// context or Close ended.
-func (b bridge) RoundTrip(req *http.Request) (*http.Response, error) {
+func (b bridge) roundTrip(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
-	stop := context.AfterFunc(b.e.closing, func() { cancel(ErrClosed) })
+	stop := context.AfterFunc(b.in.ending, func() { cancel(context.Cause(b.in.ending)) })
 	release := func() {
 		stop()
 		cancel(nil)
@@ -55,14 +69,23 @@ func (b bridge) RoundTrip(req *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	defer release()
-	if ctx.Err() != nil {
-		return nil, fmt.Errorf("the engine's answer was not awaited: %w", context.Cause(ctx))
+	var ex *Exception
+	if ctx.Err() != nil && !(errors.As(err, &ex) && ex.Code == codeCannotWrite) { // which ends ctx, and says more
+		err = fmt.Errorf("the engine's answer was not awaited: %w", context.Cause(ctx))
+	}
+	return refusal(req, err)
+}
+
+// refusal answers a request with an error. It is returned as one where nobody waits for an answer.
+func refusal(req *http.Request, err error) (*http.Response, error) {
+	if req.Context().Err() != nil || errors.Is(err, ErrClosed) {
+		return nil, err
 	}
 	var ex *Exception
 	if !errors.As(err, &ex) {
 		ex = exceptionf(codeNetworkError, "NETWORK_ERROR", "%v", err)
 	}
-	res = response(req, ex.status(), "text/plain; charset=UTF-8")
+	res := response(req, ex.status(), "text/plain; charset=UTF-8")
 	if ex.Code > 0 {
 		res.Header.Set("X-ClickHouse-Exception-Code", strconv.Itoa(ex.Code))
 	}
@@ -103,20 +126,29 @@ func (b bridge) serve(ctx context.Context, req *http.Request, release func()) (*
 	if err != nil {
 		return nil, err
 	}
-	c, err := b.e.pool.acquire(ctx, r.session)
+	c, err := b.in.pool.acquire(ctx, r.session)
 	if err != nil {
 		return nil, err
 	}
 	if r.readonly {
 		if err := checkReadOnly(c, r.sql); err != nil {
-			b.e.pool.release(c, true)
+			b.in.pool.release(c, true)
+			return nil, err
+		}
+	}
+	if st.changesTables() {
+		if err := b.in.checkRoom(); err != nil {
+			b.in.pool.release(c, true)
 			return nil, err
 		}
 	}
 	switch {
 	case st.insert:
 		err := b.insert(ctx, c, st, r)
-		b.e.pool.release(c, err == nil)
+		b.in.pool.release(c, err == nil)
+		if err == nil {
+			err = b.in.checkWrites()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -142,6 +174,9 @@ func (b bridge) serve(ctx context.Context, req *http.Request, release func()) (*
 		fallthrough
 	default:
 		data, err := b.whole(ctx, c, st, r)
+		if err == nil && !st.selects() && !st.shows() {
+			err = b.in.checkWrites()
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -295,7 +330,7 @@ func checkReadOnly(c *conn, sql string) error {
 func (b bridge) insert(ctx context.Context, c *conn, st *statement, r *request) error {
 	var s *insertStream
 	var err error
-	b.e.cancellable(ctx, c, func() { s, err = c.insert(st.head, st.dataFormat, r.params) })
+	b.in.cancellable(ctx, c, func() { s, err = c.insert(st.head, st.dataFormat, r.params) })
 	if err != nil {
 		return err
 	}
@@ -311,7 +346,7 @@ func (b bridge) insert(ctx context.Context, c *conn, st *statement, r *request) 
 	for data != nil {
 		n, rerr := io.ReadFull(data, buf)
 		if n > 0 {
-			b.e.cancellable(ctx, c, func() { err = s.append(buf[:n]) })
+			b.in.cancellable(ctx, c, func() { err = s.append(buf[:n]) })
 			if err != nil {
 				return err
 			}
@@ -329,7 +364,7 @@ func (b bridge) insert(ctx context.Context, c *conn, st *statement, r *request) 
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	b.e.cancellable(ctx, c, func() { _, err = s.done() })
+	b.in.cancellable(ctx, c, func() { _, err = s.done() })
 	return err
 }
 
@@ -337,11 +372,11 @@ func (b bridge) insert(ctx context.Context, c *conn, st *statement, r *request) 
 // the connection.
 func (b bridge) whole(ctx context.Context, c *conn, st *statement, r *request) (out []byte, err error) {
 	clean := false
-	defer func() { b.e.pool.release(c, clean) }()
+	defer func() { b.in.pool.release(c, clean) }()
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
-	b.e.cancellable(ctx, c, func() {
+	b.in.cancellable(ctx, c, func() {
 		res := c.query(r.sql, r.format, r.params)
 		defer res.destroy()
 		if err = res.err(); err != nil {

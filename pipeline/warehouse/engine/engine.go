@@ -18,7 +18,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 )
 
 // Options says how to run the engine. The zero value of a field means its
@@ -59,18 +58,19 @@ var running struct {
 
 // Engine is a running engine. It is safe for concurrent use.
 type Engine struct {
-	opts  Options
-	lib   *library
-	log   *slog.Logger
-	pool  *pool
-	admin struct { // for KILL QUERY; open for the engine's whole life
-		sync.Mutex
-		conn *cconn
-	}
+	opts Options
+	lib  *library
+	log  *slog.Logger
 
 	closing context.Context // done, with cause ErrClosed, when Close begins
 	shut    context.CancelCauseFunc
 	once    sync.Once
+	kept    chan struct{} // closed when keep has returned
+
+	mu    sync.Mutex
+	now   *instance     // answers requests; nil while the engine starts anew
+	ready chan struct{} // closed when now is there again
+	err   error         // why the last try to start anew failed
 }
 
 // Open starts the engine on opts.Path. One engine can run in a process; after
@@ -117,64 +117,21 @@ func Open(ctx context.Context, opts Options) (*Engine, error) {
 	if err := os.MkdirAll(path, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the engine's folder: %w", err)
 	}
-	start := time.Now()
-	e := &Engine{opts: opts, lib: lib, log: opts.Logger}
-	e.admin.conn, err = lib.open(e.args("admin"))
-	if err != nil {
+	e := &Engine{opts: opts, lib: lib, log: opts.Logger, kept: make(chan struct{})}
+	e.closing, e.shut = context.WithCancelCause(context.Background())
+	if e.now, err = e.start(); err != nil {
 		return nil, fmt.Errorf("cannot start the engine on %q: %w; is another process using this folder, or does it hold data of another version?", path, err)
 	}
-	if err := e.prepare(); err != nil {
-		e.admin.conn.close()
-		return nil, fmt.Errorf("cannot prepare the engine on %q: %w", path, err)
-	}
-	e.closing, e.shut = context.WithCancelCause(context.Background())
-	e.pool = newPool(e, opts.Conns)
+	go e.keep(e.now)
 	running.path = path
-	e.log.Debug("engine started", "path", path, "library", goString(lib.version()), "memory_bytes", opts.MemoryBytes, "took", time.Since(start))
 	return e, nil
-}
-
-func (e *Engine) prepare() error {
-	r := e.admin.conn.query("CREATE DATABASE IF NOT EXISTS "+Database+" ENGINE = Atomic", "Null", &params{})
-	defer r.destroy()
-	return r.err()
-}
-
-// args are the command line of a connection. Server options count for the
-// first one only, query settings for each.
-func (e *Engine) args(tag string) []string {
-	cache := e.opts.MemoryBytes / 16
-	return []string{
-		"clickhouse",
-		"--path=" + e.opts.Path,
-		fmt.Sprintf("--max_server_memory_usage=%d", e.opts.MemoryBytes),
-		fmt.Sprintf("--mark_cache_size=%d", e.opts.MarkCacheBytes),
-		// These caches default to gigabytes each.
-		fmt.Sprintf("--primary_index_cache_size=%d", cache),
-		fmt.Sprintf("--index_mark_cache_size=%d", cache),
-		fmt.Sprintf("--unique_key_index_cache_size_bytes=%d", cache),
-		fmt.Sprintf("--vector_similarity_index_cache_size=%d", cache),
-		fmt.Sprintf("--text_index_tokens_cache_size=%d", cache),
-		fmt.Sprintf("--text_index_header_cache_size=%d", cache),
-		fmt.Sprintf("--text_index_postings_cache_size=%d", cache),
-		fmt.Sprintf("--parquet_metadata_cache_size=%d", cache),
-		// As on a server: a statement has a verb, and the host's time zone
-		// changes no result.
-		"--implicit_select=0",
-		"--session_timezone=UTC",
-		// Small inserts would wait for others to join them.
-		"--async_insert=0",
-		// A sort with a limit over a view with a join fails with it (NOT_FOUND_COLUMN_IN_BLOCK, 26.7).
-		"--query_plan_optimize_lazy_materialization=0",
-		"--log_comment=" + tag,
-	}
 }
 
 // RoundTripper returns a transport that answers ClickHouse HTTP requests from
 // the engine, without any network. It is safe for concurrent use; a response
 // body must be closed, and holds one of the engine's connections until it is
 // read to its end or closed.
-func (e *Engine) RoundTripper() http.RoundTripper { return bridge{e} }
+func (e *Engine) RoundTripper() http.RoundTripper { return transport{e} }
 
 // MemoryTracking is the number of bytes that the engine accounts for itself
 // now, which MemoryBytes bounds; the process's resident size is larger.
@@ -187,62 +144,11 @@ func (e *Engine) MemoryTracking(ctx context.Context) (int64, error) {
 func (e *Engine) Close() error {
 	e.once.Do(func() {
 		e.shut(ErrClosed)
-		e.pool.close()
-		e.admin.Lock()
-		e.admin.conn.close()
-		e.admin.conn = nil
-		e.admin.Unlock()
+		<-e.kept
 		running.Lock()
 		running.path = ""
 		running.Unlock()
 		e.log.Debug("engine stopped", "path", e.opts.Path)
 	})
 	return nil
-}
-
-// kill asks the engine to cancel what runs on the connection with this tag.
-func (e *Engine) kill(tag string) {
-	e.admin.Lock()
-	defer e.admin.Unlock()
-	if e.admin.conn == nil {
-		return
-	}
-	r := e.admin.conn.query("KILL QUERY WHERE Settings['log_comment'] = {tag:String}", "Null", makeParams(map[string]string{"tag": tag}))
-	if err := r.err(); err != nil {
-		e.log.Warn("cannot cancel a query", "error", err)
-	}
-	r.destroy()
-}
-
-// cancellable runs f, an operation on conn, and cancels the statement inside
-// the engine when ctx ends first. It returns when f has returned.
-func (e *Engine) cancellable(ctx context.Context, c *conn, f func()) {
-	if ctx.Done() == nil {
-		f()
-		return
-	}
-	done := make(chan struct{})
-	killed := make(chan struct{})
-	stop := context.AfterFunc(ctx, func() {
-		defer close(killed)
-		// The statement may not be registered yet, so one KILL is not enough.
-		for wait := 5 * time.Millisecond; ; wait = min(2*wait, 200*time.Millisecond) {
-			select {
-			case <-done:
-				return
-			default:
-			}
-			e.kill(c.tag)
-			select {
-			case <-done:
-				return
-			case <-time.After(wait):
-			}
-		}
-	})
-	f()
-	close(done)
-	if !stop() {
-		<-killed // no KILL may hit the connection's next statement
-	}
 }

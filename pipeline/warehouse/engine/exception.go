@@ -18,6 +18,8 @@ func (e *Exception) Error() string { return e.Message }
 
 // ClickHouse error codes this package makes or tells apart.
 const (
+	codeCannotWrite         = 75
+	codeNotEnoughSpace      = 243
 	codeSyntaxError         = 62
 	codeUnknownSetting      = 115
 	codeReadonly            = 164

@@ -13,11 +13,11 @@ import (
 // and nothing that the bridge takes for one statement is several.
 func TestGuardReadsAsTheEngineDoes(t *testing.T) {
 	h := acquire(t, Options{})
-	c, err := h.owner.engine.pool.acquire(context.Background(), session{database: Database})
+	c, err := h.owner.engine.now.pool.acquire(context.Background(), session{database: Database})
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer h.owner.engine.pool.release(c, true)
+	defer h.owner.engine.now.pool.release(c, true)
 
 	pieces := []string{
 		"SELECT", "SELECT 1", " 1", " 'a'", "'", "''", `\`, `\'`, "\"", "`", "``", "$$", "$a$", "$", "/*", "*/", "/* x */", "--", "//", "#", "# ", "#!", "\n", " ", "\t",

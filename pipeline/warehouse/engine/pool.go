@@ -54,7 +54,7 @@ const maxWait = 60 * time.Second
 
 // pool hands out a bounded number of connections.
 type pool struct {
-	e     *Engine
+	in    *instance
 	slots chan struct{} // one per connection in use
 
 	mu     sync.Mutex
@@ -63,8 +63,8 @@ type pool struct {
 	closed bool
 }
 
-func newPool(e *Engine, n int) *pool {
-	return &pool{e: e, slots: make(chan struct{}, n)}
+func newPool(in *instance, n int) *pool {
+	return &pool{in: in, slots: make(chan struct{}, n)}
 }
 
 // acquire returns a connection in the session's state, waiting for a free one.
@@ -95,7 +95,7 @@ func (p *pool) take(s session) (*conn, error) {
 	p.mu.Lock()
 	if p.closed {
 		p.mu.Unlock()
-		return nil, ErrClosed
+		return nil, context.Cause(p.in.ending)
 	}
 	for i := len(p.idle) - 1; i >= 0; i-- {
 		if p.idle[i].key == key {
@@ -109,7 +109,7 @@ func (p *pool) take(s session) (*conn, error) {
 	tag := fmt.Sprintf("tingke-conn-%d", p.serial)
 	p.mu.Unlock()
 
-	cc, err := p.e.lib.open(p.e.args(tag))
+	cc, err := p.in.e.lib.open(p.in.e.args(tag))
 	if err != nil {
 		return nil, err
 	}

@@ -345,6 +345,15 @@ func (st *statement) selects() bool {
 	return st.verb == "SELECT" || st.verb == "WITH" || st.verb == "FROM"
 }
 
+// changesTables reports whether the statement writes what says which tables there are and how they are made.
+func (st *statement) changesTables() bool {
+	switch st.verb {
+	case "CREATE", "ALTER", "RENAME", "EXCHANGE", "ATTACH", "DETACH", "UPDATE", "DELETE":
+		return true
+	}
+	return false
+}
+
 // sticky reports whether the statement changes the session it runs in.
 func (st *statement) sticky() bool {
 	switch st.verb {

@@ -42,10 +42,10 @@ func (b bridge) stream(ctx context.Context, c *conn, st *statement, r *request, 
 	s := &resultStream{b: b, ctx: ctx, conn: c, native: st.outputFormat(r) == "Native", revision: r.revision, tag: rand.Text()[:16]}
 	var err error
 	if err = ctx.Err(); err != nil {
-		b.e.pool.release(c, true)
+		b.in.pool.release(c, true)
 		return nil, err
 	}
-	b.e.cancellable(ctx, c, func() {
+	b.in.cancellable(ctx, c, func() {
 		s.stream = c.stream(r.sql, r.format, r.params)
 		err = s.stream.err()
 	})
@@ -55,7 +55,7 @@ func (b bridge) stream(ctx context.Context, c *conn, st *statement, r *request, 
 		if errors.As(err, &ex) && strings.Contains(ex.Message, "Streaming query is not supported") {
 			return nil, errNotStreamed
 		}
-		b.e.pool.release(c, false)
+		b.in.pool.release(c, false)
 		return nil, err
 	}
 	s.fetch()
@@ -84,12 +84,12 @@ func (b bridge) stream(ctx context.Context, c *conn, st *statement, r *request, 
 }
 
 func (b bridge) emptyHeader(ctx context.Context, st *statement, r *request) (head []byte, err error) {
-	c, err := b.e.pool.acquire(ctx, r.session)
+	c, err := b.in.pool.acquire(ctx, r.session)
 	if err != nil {
 		return nil, err
 	}
-	b.e.cancellable(ctx, c, func() { head, err = b.header(c, st, r) })
-	b.e.pool.release(c, err == nil)
+	b.in.cancellable(ctx, c, func() { head, err = b.header(c, st, r) })
+	b.in.pool.release(c, err == nil)
 	return head, err
 }
 
@@ -99,7 +99,7 @@ func (s *resultStream) fetch() {
 	s.buf, s.off = s.buf[:0], 0
 	var err error
 	end := false
-	s.b.e.cancellable(s.ctx, s.conn, func() {
+	s.b.in.cancellable(s.ctx, s.conn, func() {
 		chunk := s.conn.fetch(s.stream)
 		defer chunk.destroy()
 		if err = chunk.err(); err != nil {
@@ -134,7 +134,7 @@ func (s *resultStream) finish(err error, clean bool) {
 		s.conn.cancel(s.stream)
 	}
 	s.stream.destroy()
-	s.b.e.pool.release(s.conn, clean)
+	s.b.in.pool.release(s.conn, clean)
 	s.conn = nil
 	if s.release != nil {
 		s.release()

@@ -1,0 +1,149 @@
+//go:build unix
+
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// refusedEnv makes TestRefusedWrites the process in which writes are refused: the limit counts for all of a process.
+const refusedEnv = "TINGKE_TEST_REFUSED_WRITES"
+
+// TestRefusedWrites: what the system refused to write is not acknowledged, and nothing acknowledged is lost by it.
+func TestRefusedWrites(t *testing.T) {
+	needLibrary(t)
+	if os.Getenv(refusedEnv) == "" {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestRefusedWrites$", "-test.v")
+		cmd.Env = append(os.Environ(), refusedEnv+"=1")
+		if out, err := cmd.CombinedOutput(); err != nil || !strings.Contains(string(out), "--- PASS: TestRefusedWrites") {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		return
+	}
+	ctx := context.Background()
+	h := acquire(t, Options{})
+	rt := h.RoundTripper()
+	e := h.owner.engine
+	run := func(sql string) error {
+		_, err := simpleQuery(ctx, rt, sql)
+		return err
+	}
+	insert := func(i int) error {
+		return run(fmt.Sprintf("INSERT INTO t FORMAT TabSeparated\n%d\t%s\n", i, strings.Repeat(fmt.Sprint(i), 2000)))
+	}
+	current := func() *instance {
+		in, err := e.instance(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return in
+	}
+	// another waits until the instance is replaced.
+	another := func(than *instance) {
+		t.Helper()
+		for until := time.Now().Add(time.Minute); current() == than; time.Sleep(10 * time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatal("the engine does not start anew")
+			}
+		}
+	}
+	holds := func(want string) {
+		t.Helper()
+		if got := ask(t, rt, "SELECT count(), sum(length(s)), groupArray(a) FROM (SELECT * FROM t FINAL ORDER BY a)"); got != want {
+			t.Errorf("the table holds %s, not %s", got, want)
+		}
+	}
+	ask(t, rt, "CREATE TABLE t (a UInt64, s String) ENGINE = ReplacingMergeTree ORDER BY a SETTINGS fsync_after_insert = 1")
+	ask(t, rt, "SYSTEM STOP MERGES")
+	for i := range 3 {
+		if err := insert(i); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	// An insert, while a result is read.
+	before := current()
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+clientHost+"/", strings.NewReader("SELECT number FROM system.numbers"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	endless, err := rt.RoundTrip(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer endless.Body.Close()
+	refuseWrites(t, true)
+	err = insert(3)
+	refuseWrites(t, false)
+	var ex *Exception
+	if !errors.As(err, &ex) || ex.Code != codeCannotWrite {
+		t.Errorf("an insert that could not be written: %v", err)
+	}
+	another(before)
+	if n, err := io.Copy(io.Discard, endless.Body); err == nil {
+		t.Errorf("an endless result ended after %d bytes without an error", n)
+	}
+	holds("3\t6000\t[0,1,2]")
+	if err := insert(3); err != nil {
+		t.Errorf("the insert sent again: %v", err)
+	}
+	holds("4\t8000\t[0,1,2,3]")
+
+	// A merge by a statement, then one that nobody waits for.
+	merges := map[string]func(*instance) error{
+		"statement": func(*instance) error { return run("OPTIMIZE TABLE t FINAL") },
+		"background": func(in *instance) error {
+			_, err := in.admin.ask("OPTIMIZE TABLE "+Database+".t FINAL", &params{})
+			return err
+		},
+	}
+	for name, merge := range merges {
+		before := current()
+		refuseWrites(t, true)
+		err := merge(before)
+		refuseWrites(t, false)
+		if name == "statement" && (!errors.As(err, &ex) || ex.Code != codeCannotWrite) {
+			t.Errorf("a merge that could not be written: %v", err)
+		}
+		if name == "background" && err != nil {
+			t.Errorf("the engine tells of writes that failed by itself now (%v): look whether lostwrites.go is still needed", err)
+		}
+		another(before)
+		holds("4\t8000\t[0,1,2,3]")
+	}
+	laid, err := filepath.Glob(filepath.Join(e.opts.Path, "store", "*", "*", "detached", "broken-on-start_*"))
+	if err != nil || len(laid) != 3 {
+		t.Errorf("laid aside: %q (%v), want the parts of an insert and two merges", laid, err)
+	}
+	ask(t, rt, "OPTIMIZE TABLE t FINAL")
+	holds("4\t8000\t[0,1,2,3]")
+}
+
+// refuseWrites lets every write of this process to a file fail, or none.
+func refuseWrites(t *testing.T, on bool) {
+	t.Helper()
+	signal.Ignore(syscall.SIGXFSZ)
+	var l syscall.Rlimit
+	if err := syscall.Getrlimit(syscall.RLIMIT_FSIZE, &l); err != nil {
+		t.Fatal(err)
+	}
+	l.Cur = l.Max
+	if on {
+		l.Cur = 0
+	}
+	if err := syscall.Setrlimit(syscall.RLIMIT_FSIZE, &l); err != nil {
+		t.Fatal(err)
+	}
+}
