@@ -69,9 +69,11 @@ func (b bridge) roundTrip(req *http.Request) (*http.Response, error) {
 		return res, nil
 	}
 	defer release()
-	var ex *Exception
-	if ctx.Err() != nil && !(errors.As(err, &ex) && ex.Code == codeCannotWrite) { // which ends ctx, and says more
+	if ctx.Err() != nil {
 		err = fmt.Errorf("the engine's answer was not awaited: %w", context.Cause(ctx))
+	}
+	if req.Context().Err() == nil {
+		err = b.in.blame(err)
 	}
 	return refusal(req, err)
 }

@@ -2,6 +2,7 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -13,7 +14,7 @@ import (
 // is not EINTR) and by RLIMIT_FSIZE and a full tmpfs, TestRefusedWrites.
 //
 // So each statement that writes asks the count before it is acknowledged (2 ms), and keep asks it in between for the sake of
-// merges. As soon as one write has failed, nothing that writes is acknowledged and the engine starts anew: whatever it loads
+// merges, as does a statement that fails. As soon as one write has failed, nothing that writes is acknowledged and the engine starts anew: whatever it loads
 // it holds against the sizes that the part's list of files names, lays damaged parts aside as detached/broken-on-start_*,
 // and takes up again the parts that a damaged one was merged from, which stay on disk for eight minutes
 // (old_parts_lifetime). What is lost then has not been acknowledged. Starting anew takes some 60 ms, works on a full disk,
@@ -44,10 +45,12 @@ func (in *instance) countFailures() (uint64, error) {
 // checkWrites returns an error when a write to a file has failed since the instance started, and has it replaced.
 func (in *instance) checkWrites() error {
 	n, err := in.countFailures()
-	if err != nil {
+	switch {
+	case err != nil && in.ending.Err() != nil:
+		return context.Cause(in.ending)
+	case err != nil:
 		return err
-	}
-	if n == in.failures {
+	case n == in.failures:
 		return nil
 	}
 	select {
@@ -55,6 +58,15 @@ func (in *instance) checkWrites() error {
 	default: // it is known
 	}
 	return exceptionf(codeCannotWrite, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", "%d writes to %q failed: the disk is full or broken; nothing of this statement counts, make room and send it again", n-in.failures, in.e.opts.Path)
+}
+
+// blame is what a statement that failed is told: err, or that writes have failed, for then it may have met a damaged part.
+func (in *instance) blame(err error) error {
+	var ex *Exception
+	if failed := in.checkWrites(); errors.As(failed, &ex) && ex.Code == codeCannotWrite {
+		return failed
+	}
+	return err
 }
 
 // checkRoom refuses a statement that changes tables on a disk that is nearly full.
