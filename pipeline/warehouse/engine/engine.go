@@ -69,7 +69,7 @@ type Engine struct {
 
 	mu    sync.Mutex
 	now   *instance     // answers requests; nil while the engine starts anew
-	ready chan struct{} // closed when now is there again
+	ready chan struct{} // closed when the first try to start anew has ended
 	err   error         // why the last try to start anew failed
 }
 

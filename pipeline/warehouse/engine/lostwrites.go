@@ -13,12 +13,12 @@ import (
 // empty part in the place of whole ones. Seen in the machine code (the branch that leaves the loop around write where errno
 // is not EINTR) and by RLIMIT_FSIZE and a full tmpfs, TestRefusedWrites.
 //
-// So each statement that writes asks the count before it is acknowledged (2 ms), and keep asks it in between for the sake of
-// merges, as does a statement that fails. As soon as one write has failed, nothing that writes is acknowledged and the engine starts anew: whatever it loads
-// it holds against the sizes that the part's list of files names, lays damaged parts aside as detached/broken-on-start_*,
-// and takes up again the parts that a damaged one was merged from, which stay on disk for eight minutes
-// (old_parts_lifetime). What is lost then has not been acknowledged. Starting anew takes some 60 ms, works on a full disk,
-// and ends what runs with an error that may be tried again.
+// So each statement that writes, and each that fails, asks the count before it is answered (2 ms), and keep asks it in
+// between for the sake of merges. As soon as one write has failed, nothing that writes is acknowledged and the engine starts
+// anew: whatever it loads it holds against the sizes that the part's list of files names, lays damaged parts aside as
+// detached/broken-on-start_*, and takes up again the parts that a damaged one was merged from, which stay on disk for eight
+// minutes (old_parts_lifetime). What is lost then has not been acknowledged. Starting anew takes some 60 ms, works on a full
+// disk, and ends what runs with an error that may be tried again.
 
 const (
 	// checkEvery is how soon a merge that failed is seen: far sooner than the parts it was made from are removed.
@@ -116,13 +116,15 @@ func (e *Engine) anew(in *instance) *instance {
 	began := time.Now()
 	e.log.Error("the engine's writes fail, it starts anew", "path", e.opts.Path, "do", "make room on the disk, or look after it")
 	in.end(exceptionf(codeNetworkError, "NETWORK_ERROR", "The engine starts anew because writes to %q failed: the disk is full or broken; send the statement again", e.opts.Path))
-	for {
+	for first := true; ; first = false {
 		in, err := e.start()
 		e.mu.Lock()
 		e.now, e.err = in, err
 		e.mu.Unlock()
-		if err == nil {
+		if first {
 			close(ready)
+		}
+		if err == nil {
 			e.log.Info("the engine has started anew; what was damaged is laid aside under detached/broken-on-start_*", "path", e.opts.Path, "took", time.Since(began))
 			return in
 		}
@@ -135,7 +137,8 @@ func (e *Engine) anew(in *instance) *instance {
 	}
 }
 
-// instance is what answers requests now. While the engine starts anew it waits, and gives the error of a start that failed.
+// instance is what answers requests now. While the engine starts anew it waits for the first try, and gives the error of one
+// that failed.
 func (e *Engine) instance(ctx context.Context) (*instance, error) {
 	if e.closing.Err() != nil {
 		return nil, ErrClosed

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"os"
 	"os/exec"
@@ -16,6 +17,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unsafe"
 )
 
 // refusedEnv makes TestRefusedWrites the process in which writes are refused: the limit counts for all of a process.
@@ -141,6 +143,49 @@ func TestRefusedWrites(t *testing.T) {
 	}
 	ask(t, rt, "OPTIMIZE TABLE t FINAL")
 	holds("4\t8000\t[0,1,2,3]")
+}
+
+// TestCannotStartAnew: whoever waits for an engine that cannot start is told so, and Close does not wait for it.
+func TestCannotStartAnew(t *testing.T) {
+	e := &Engine{opts: Options{Conns: 1}, lib: &library{connect: func(int32, unsafe.Pointer) unsafe.Pointer { return nil }}, log: slog.New(slog.DiscardHandler)}
+	e.closing, e.shut = context.WithCancelCause(context.Background())
+	in := &instance{e: e}
+	in.ending, in.stop = context.WithCancelCause(e.closing)
+	in.pool = newPool(in, 1)
+	in.pool.slots <- struct{}{} // so that its end waits
+	ended := make(chan *instance)
+	go func() { ended <- e.anew(in) }()
+	<-in.ending.Done()
+	told := make(chan error)
+	go func() {
+		_, err := e.instance(context.Background())
+		told <- err
+	}()
+	time.Sleep(20 * time.Millisecond) // it waits now
+	<-in.pool.slots
+	for _, what := range []string{"who waited", "who comes later"} {
+		var err error
+		select {
+		case err = <-told:
+		case <-time.After(time.Minute):
+		}
+		var ex *Exception
+		if !errors.As(err, &ex) || ex.Code != codeNetworkError || !strings.Contains(ex.Message, "refused the connection") {
+			t.Fatalf("%s is told %v", what, err)
+		}
+		go func() {
+			_, err := e.instance(context.Background())
+			told <- err
+		}()
+	}
+	<-told
+	e.shut(ErrClosed)
+	if again := <-ended; again != nil {
+		t.Error("an engine that cannot start has started")
+	}
+	if _, err := e.instance(context.Background()); !errors.Is(err, ErrClosed) {
+		t.Errorf("after Close: %v", err)
+	}
 }
 
 // refuseWrites lets every write of this process to a file fail, or none.
