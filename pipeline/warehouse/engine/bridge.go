@@ -30,14 +30,48 @@ type transport struct{ e *Engine }
 // with the exception's code; an error is returned only for a request that the
 // context or Close ended.
 func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
-	in, err := t.e.instance(req.Context())
+	if req.Body != nil {
+		defer req.Body.Close()
+	}
+	r, err := t.read(req)
 	if err != nil {
-		if req.Body != nil {
-			req.Body.Close()
-		}
 		return refusal(req, err)
 	}
-	return bridge{in}.roundTrip(req)
+	for {
+		in, err := t.e.instance(req.Context())
+		if err != nil {
+			return refusal(req, err)
+		}
+		res, err := bridge{in}.answer(req.Context(), r)
+		switch {
+		case errors.Is(err, errNotBegun):
+		case err != nil:
+			return refusal(req, err)
+		default:
+			res.Request = req
+			return res, nil
+		}
+	}
+}
+
+// read decodes the request up to an insert's data.
+func (t transport) read(req *http.Request) (*request, error) {
+	// A body that its sender neither sends nor ends must not outlast the engine.
+	if req.Body != nil {
+		defer context.AfterFunc(t.e.closing, func() { req.Body.Close() })()
+		defer context.AfterFunc(req.Context(), func() { req.Body.Close() })()
+	}
+	r, err := decodeRequest(req)
+	switch {
+	case err != nil && req.Context().Err() != nil:
+		return nil, context.Cause(req.Context())
+	case err != nil && t.e.closing.Err() != nil:
+		return nil, ErrClosed
+	case err != nil:
+		return nil, err
+	}
+	r.st, err = parseStatement(r.sql)
+	return r, err
 }
 
 // bridge answers requests from one instance.
@@ -46,7 +80,8 @@ type bridge struct{ in *instance }
 // request is a decoded HTTP request.
 type request struct {
 	sql      string
-	data     io.Reader // what follows an INSERT
+	st       *statement
+	data     io.ReadCloser // what follows an INSERT, nil for nothing
 	session  session
 	params   *params
 	format   string // output format where the SQL names none
@@ -54,28 +89,65 @@ type request struct {
 	readonly bool
 }
 
-func (b bridge) roundTrip(req *http.Request) (*http.Response, error) {
-	ctx, cancel := context.WithCancelCause(req.Context())
+// errNotBegun says that the instance ended before it began the statement, so that the next one can answer it.
+var errNotBegun = errors.New("the statement was not begun")
+
+// answer runs a request's statement.
+func (b bridge) answer(parent context.Context, r *request) (*http.Response, error) {
+	ctx, cancel := context.WithCancelCause(parent)
 	stop := context.AfterFunc(b.in.ending, func() { cancel(context.Cause(b.in.ending)) })
 	release := func() {
 		stop()
 		cancel(nil)
 	}
-	res, err := b.serve(ctx, req, release)
-	if req.Body != nil {
-		req.Body.Close()
+	c, err := b.in.pool.acquire(ctx, r.session)
+	if err == nil && ctx.Err() != nil {
+		b.in.pool.release(c, true)
+		err = context.Cause(ctx)
 	}
-	if err == nil {
-		return res, nil
+	if err != nil {
+		defer release()
+		if b.in.ending.Err() != nil && parent.Err() == nil {
+			return nil, errNotBegun
+		}
+		return nil, b.ended(ctx, parent, err)
 	}
-	defer release()
+	// What is refused has not been run, so nothing else is to blame.
+	if err := b.refused(c, r); err != nil {
+		release()
+		b.in.pool.release(c, true)
+		return nil, err
+	}
+	res, err := b.run(ctx, c, r, release)
+	if err != nil {
+		defer release()
+		return nil, b.ended(ctx, parent, err)
+	}
+	return res, nil
+}
+
+// ended is what a request is told whose statement ended with err.
+func (b bridge) ended(ctx, parent context.Context, err error) error {
 	if ctx.Err() != nil {
 		err = fmt.Errorf("the engine's answer was not awaited: %w", context.Cause(ctx))
 	}
-	if req.Context().Err() == nil {
+	if parent.Err() == nil {
 		err = b.in.blame(err)
 	}
-	return refusal(req, err)
+	return err
+}
+
+// refused says why a statement may not be run.
+func (b bridge) refused(c *conn, r *request) error {
+	if r.readonly {
+		if err := checkReadOnly(c, r.sql); err != nil {
+			return err
+		}
+	}
+	if r.st.changesTables() {
+		return b.in.checkRoom()
+	}
+	return nil
 }
 
 // refusal answers a request with an error. It is returned as one where nobody waits for an answer.
@@ -87,7 +159,8 @@ func refusal(req *http.Request, err error) (*http.Response, error) {
 	if !errors.As(err, &ex) {
 		ex = exceptionf(codeNetworkError, "NETWORK_ERROR", "%v", err)
 	}
-	res := response(req, ex.status(), "text/plain; charset=UTF-8")
+	res := response(ex.status(), "text/plain; charset=UTF-8")
+	res.Request = req
 	if ex.Code > 0 {
 		res.Header.Set("X-ClickHouse-Exception-Code", strconv.Itoa(ex.Code))
 	}
@@ -97,7 +170,7 @@ func refusal(req *http.Request, err error) (*http.Response, error) {
 	return res, nil
 }
 
-func response(req *http.Request, status int, contentType string) *http.Response {
+func response(status int, contentType string) *http.Response {
 	return &http.Response{
 		Status:        fmt.Sprintf("%d %s", status, http.StatusText(status)),
 		StatusCode:    status,
@@ -107,46 +180,15 @@ func response(req *http.Request, status int, contentType string) *http.Response 
 		Header:        http.Header{"Content-Type": {contentType}, "X-Clickhouse-Server-Display-Name": {"tingke"}},
 		Body:          http.NoBody,
 		ContentLength: -1,
-		Request:       req,
 	}
 }
 
-// serve answers the request. The response's body owns release.
-func (b bridge) serve(ctx context.Context, req *http.Request, release func()) (*http.Response, error) {
-	if err := ctx.Err(); err != nil {
-		return nil, err
-	}
-	// A body that its sender neither sends nor ends must not outlast ctx.
-	if req.Body != nil {
-		defer context.AfterFunc(ctx, func() { req.Body.Close() })()
-	}
-	r, err := decodeRequest(req)
-	if err != nil {
-		return nil, err
-	}
-	st, err := parseStatement(r.sql)
-	if err != nil {
-		return nil, err
-	}
-	c, err := b.in.pool.acquire(ctx, r.session)
-	if err != nil {
-		return nil, err
-	}
-	if r.readonly {
-		if err := checkReadOnly(c, r.sql); err != nil {
-			b.in.pool.release(c, true)
-			return nil, err
-		}
-	}
-	if st.changesTables() {
-		if err := b.in.checkRoom(); err != nil {
-			b.in.pool.release(c, true)
-			return nil, err
-		}
-	}
+// run runs the statement and gives c back. The response's body owns release.
+func (b bridge) run(ctx context.Context, c *conn, r *request, release func()) (*http.Response, error) {
+	format := r.outputFormat()
 	switch {
-	case st.insert:
-		err := b.insert(ctx, c, st, r)
+	case r.st.insert:
+		err := b.insert(ctx, c, r)
 		b.in.pool.release(c, err == nil)
 		if err == nil {
 			err = b.in.checkWrites()
@@ -155,14 +197,14 @@ func (b bridge) serve(ctx context.Context, req *http.Request, release func()) (*
 			return nil, err
 		}
 		release()
-		res := response(req, http.StatusOK, "text/plain; charset=UTF-8")
+		res := response(http.StatusOK, "text/plain; charset=UTF-8")
 		res.ContentLength = 0
 		return res, nil
-	case st.selects() && streams(st.outputFormat(r)):
-		body, err := b.stream(ctx, c, st, r, release)
+	case r.st.selects() && streams(format):
+		body, err := b.stream(ctx, c, r, release)
 		if err == nil {
-			res := response(req, http.StatusOK, contentType(st.outputFormat(r)))
-			res.Header.Set("X-ClickHouse-Format", st.outputFormat(r))
+			res := response(http.StatusOK, contentType(format))
+			res.Header.Set("X-ClickHouse-Format", format)
 			res.Header.Set("X-ClickHouse-Timezone", "UTC")
 			if tag := body.tag; tag != "" {
 				res.Header.Set("X-ClickHouse-Exception-Tag", tag)
@@ -175,16 +217,16 @@ func (b bridge) serve(ctx context.Context, req *http.Request, release func()) (*
 		}
 		fallthrough
 	default:
-		data, err := b.whole(ctx, c, st, r)
-		if err == nil && !st.selects() && !st.shows() {
+		data, err := b.whole(ctx, c, r)
+		if err == nil && !r.st.selects() && !r.st.shows() {
 			err = b.in.checkWrites()
 		}
 		if err != nil {
 			return nil, err
 		}
 		release()
-		res := response(req, http.StatusOK, contentType(st.outputFormat(r)))
-		res.Header.Set("X-ClickHouse-Format", st.outputFormat(r))
+		res := response(http.StatusOK, contentType(format))
+		res.Header.Set("X-ClickHouse-Format", format)
 		res.Header.Set("X-ClickHouse-Timezone", "UTC")
 		res.ContentLength = int64(len(data))
 		res.Body = io.NopCloser(bytes.NewReader(data))
@@ -281,9 +323,9 @@ var reservedParam = map[string]bool{
 	"close_session": true, "client_protocol_version": true, "http_response_buffer_size": true,
 }
 
-func (st *statement) outputFormat(r *request) string {
-	if st.format != "" {
-		return st.format
+func (r *request) outputFormat() string {
+	if r.st.format != "" {
+		return r.st.format
 	}
 	return r.format
 }
@@ -329,23 +371,24 @@ func checkReadOnly(c *conn, sql string) error {
 }
 
 // insert hands the data over as they arrive and commits at their end.
-func (b bridge) insert(ctx context.Context, c *conn, st *statement, r *request) error {
+func (b bridge) insert(ctx context.Context, c *conn, r *request) error {
+	// Data that their sender neither sends nor ends must not outlast ctx.
+	if r.data != nil {
+		defer context.AfterFunc(ctx, func() { r.data.Close() })()
+	}
 	var s *insertStream
 	var err error
-	b.in.cancellable(ctx, c, func() { s, err = c.insert(st.head, st.dataFormat, r.params) })
+	b.in.cancellable(ctx, c, func() { s, err = c.insert(r.st.head, r.st.dataFormat, r.params) })
 	if err != nil {
 		return err
 	}
 	defer s.destroy() // cancels what is not done
-	data := r.data
-	if inline := strings.TrimLeft(r.sql[st.dataAt:], " \t\r\n"); inline != "" {
-		if data == nil {
-			data = http.NoBody
-		}
-		data = io.MultiReader(strings.NewReader(inline), data)
+	var data io.Reader = strings.NewReader(strings.TrimLeft(r.sql[r.st.dataAt:], " \t\r\n"))
+	if r.data != nil {
+		data = io.MultiReader(data, r.data)
 	}
 	buf := make([]byte, insertChunk)
-	for data != nil {
+	for {
 		n, rerr := io.ReadFull(data, buf)
 		if n > 0 {
 			b.in.cancellable(ctx, c, func() { err = s.append(buf[:n]) })
@@ -372,7 +415,7 @@ func (b bridge) insert(ctx context.Context, c *conn, st *statement, r *request) 
 
 // whole runs a statement to its end and returns its whole output. It releases
 // the connection.
-func (b bridge) whole(ctx context.Context, c *conn, st *statement, r *request) (out []byte, err error) {
+func (b bridge) whole(ctx context.Context, c *conn, r *request) (out []byte, err error) {
 	clean := false
 	defer func() { b.in.pool.release(c, clean) }()
 	if err := ctx.Err(); err != nil {
@@ -388,16 +431,16 @@ func (b bridge) whole(ctx context.Context, c *conn, st *statement, r *request) (
 		switch {
 		case len(data) > maxResult:
 			err = exceptionf(396, "TOO_MANY_ROWS_OR_BYTES", "The result has %d bytes; ask for it in a format that can be streamed, such as JSONEachRow", len(data))
-		case st.outputFormat(r) == "Native":
+		case r.outputFormat() == "Native":
 			out, err = appendBlocks(nil, data, r.revision)
-			if err == nil && len(out) == 0 && st.shows() {
-				out, err = b.header(c, st, r)
+			if err == nil && len(out) == 0 && r.st.shows() {
+				out, err = b.header(c, r)
 			}
 		default:
 			out = bytes.Clone(data)
 		}
 	})
-	clean = err == nil && !st.sticky()
+	clean = err == nil && !r.st.sticky()
 	return out, err
 }
 
@@ -412,9 +455,9 @@ func (st *statement) shows() bool {
 
 // header is the block of no rows that an empty result starts with: the engine
 // gives none, so the columns are asked for.
-func (b bridge) header(c *conn, st *statement, r *request) ([]byte, error) {
+func (b bridge) header(c *conn, r *request) ([]byte, error) {
 	var names, types []string
-	if st.selects() {
+	if r.st.selects() {
 		body := strings.TrimRight(strings.TrimSpace(r.sql), ";")
 		res := c.query("DESCRIBE ("+body+"\n)", "Native", r.params)
 		defer res.destroy()

@@ -246,12 +246,12 @@ func TestUnreadAndAbandoned(t *testing.T) {
 		}
 	}
 	insert := "query=" + url.QueryEscape("INSERT INTO t FORMAT TSV")
-	for range 5 {
+	for i := range 6 {
 		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Millisecond)
 		pr, pw := io.Pipe()
 		go pw.Write([]byte("1\n2\n"))
-		if _, err := send(ctx, insert, pr); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("insert without an end: %v", err)
+		if _, err := send(ctx, []string{insert, ""}[i%2], pr); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("insert or statement without an end: %v", err)
 		}
 		cancel()
 	}
@@ -282,6 +282,27 @@ func TestUnreadAndAbandoned(t *testing.T) {
 		t.Error(got)
 	}
 	held[1].Body.Close()
+
+	// The engine ends, and with it what it reads.
+	ended := make(chan error, 2)
+	for _, query := range []string{insert, ""} {
+		pr, pw := io.Pipe()
+		go func() {
+			_, err := send(context.Background(), query, pr)
+			ended <- err
+		}()
+		if _, err := pw.Write([]byte("5\n")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := h.Close(); err != nil {
+		t.Error(err)
+	}
+	for range 2 {
+		if err := <-ended; !errors.Is(err, ErrClosed) {
+			t.Errorf("insert or statement without an end when the engine closes: %v", err)
+		}
+	}
 }
 
 type errReader struct{}

@@ -38,8 +38,8 @@ type resultStream struct {
 // stream starts a SELECT and fetches its first chunk, so that most errors come
 // before any output. On an error the connection is given back, but for
 // errNotStreamed.
-func (b bridge) stream(ctx context.Context, c *conn, st *statement, r *request, release func()) (*resultStream, error) {
-	s := &resultStream{b: b, ctx: ctx, conn: c, native: st.outputFormat(r) == "Native", revision: r.revision, tag: rand.Text()[:16]}
+func (b bridge) stream(ctx context.Context, c *conn, r *request, release func()) (*resultStream, error) {
+	s := &resultStream{b: b, ctx: ctx, conn: c, native: r.outputFormat() == "Native", revision: r.revision, tag: rand.Text()[:16]}
 	var err error
 	if err = ctx.Err(); err != nil {
 		b.in.pool.release(c, true)
@@ -65,7 +65,7 @@ func (b bridge) stream(ctx context.Context, c *conn, st *statement, r *request, 
 	if s.err == io.EOF && len(s.buf) == 0 && s.native {
 		// The connection is back in the pool; the columns are asked for on
 		// another one in the same state.
-		if s.buf, err = b.emptyHeader(ctx, st, r); err != nil {
+		if s.buf, err = b.emptyHeader(ctx, r); err != nil {
 			return nil, err
 		}
 	}
@@ -83,12 +83,12 @@ func (b bridge) stream(ctx context.Context, c *conn, st *statement, r *request, 
 	return s, nil
 }
 
-func (b bridge) emptyHeader(ctx context.Context, st *statement, r *request) (head []byte, err error) {
+func (b bridge) emptyHeader(ctx context.Context, r *request) (head []byte, err error) {
 	c, err := b.in.pool.acquire(ctx, r.session)
 	if err != nil {
 		return nil, err
 	}
-	b.in.cancellable(ctx, c, func() { head, err = b.header(c, st, r) })
+	b.in.cancellable(ctx, c, func() { head, err = b.header(c, r) })
 	b.in.pool.release(c, err == nil)
 	return head, err
 }
