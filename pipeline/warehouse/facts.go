@@ -213,7 +213,7 @@ func (k *factsKeeper) close() {
 
 func (w *Warehouse) factsState(ctx context.Context, k *factsKeeper) (factsState, error) {
 	s := factsState{tables: map[string]factsTable{}}
-	err := w.query(w.reading(ctx), fmt.Sprintf(`SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3), (SELECT count() > 0 FROM fact_bases WHERE base = %d)
+	err := w.query(w.listing(ctx), fmt.Sprintf(`SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3), (SELECT count() > 0 FROM fact_bases WHERE base = %d)
 		FROM system.parts WHERE active AND database = currentDatabase() AND table IN (%s) GROUP BY table`, k.cut.Base, quoteAll(slices.Concat(k.kind.named(), k.kind.whole, []string{"opinion_events"}))), func(rows driver.Rows) error {
 		var name string
 		var t factsTable

@@ -177,7 +177,7 @@ func (w *Warehouse) forgetKPIDays(ctx context.Context, timezone string, now fact
 // tablesState says how tables stand.
 func (w *Warehouse) tablesState(ctx context.Context, tables []string) (factsState, error) {
 	s := factsState{tables: map[string]factsTable{}}
-	err := w.query(w.reading(ctx), `SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3)
+	err := w.query(w.listing(ctx), `SELECT table, toInt64(max(max_block_number)), toInt64(max(if(data_version > max_block_number, data_version, 0))), sum(rows), now64(3)
 		FROM system.parts WHERE active AND database = currentDatabase() AND table IN ('`+strings.Join(tables, "', '")+"') GROUP BY table", func(rows driver.Rows) error {
 		var name string
 		var t factsTable

@@ -180,7 +180,7 @@ func (w *Warehouse) Conn() driver.Conn { return w.conn }
 // Handle is the embedded engine, nil for a server.
 func (w *Warehouse) Handle() *engine.Handle { return w.handle }
 
-// writing gives the context of an insert, reading that of a read on which a write depends.
+// writing gives the context of an insert.
 func (w *Warehouse) writing(ctx context.Context, opts ...clickhouse.QueryOption) context.Context {
 	if w.cfg.Replicated {
 		opts = append(opts, clickhouse.WithSettings(clickhouse.Settings{"insert_quorum": "auto", "insert_quorum_parallel": 0}))
@@ -188,10 +188,24 @@ func (w *Warehouse) writing(ctx context.Context, opts ...clickhouse.QueryOption)
 	return clickhouse.Context(ctx, opts...)
 }
 
+// reading gives the context of a read on which a write depends. On a cluster it sees everything stored, and the embedded
+// engine does not answer it with what a failing disk has damaged.
 func (w *Warehouse) reading(ctx context.Context) context.Context {
+	if w.handle == nil {
+		return w.listing(ctx)
+	}
+	return consistent(ctx)
+}
+
+// listing gives the context of a read of system.parts, which sees all parts stored.
+func (w *Warehouse) listing(ctx context.Context) context.Context {
 	if !w.cfg.Replicated {
 		return ctx
 	}
+	return consistent(ctx)
+}
+
+func consistent(ctx context.Context) context.Context {
 	return clickhouse.Context(ctx, clickhouse.WithSettings(clickhouse.Settings{"select_sequential_consistency": 1}))
 }
 

@@ -37,14 +37,14 @@ func (t transport) RoundTrip(req *http.Request) (*http.Response, error) {
 	if err != nil {
 		return refusal(req, err)
 	}
-	for {
+	for tries := 1; ; tries++ {
 		in, err := t.e.instance(req.Context())
 		if err != nil {
 			return refusal(req, err)
 		}
-		res, err := bridge{in}.answer(req.Context(), r)
+		res, err := bridge{in}.answer(req.Context(), r, tries < maxTries)
 		switch {
-		case errors.Is(err, errNotBegun):
+		case errors.Is(err, errAgain):
 		case err != nil:
 			return refusal(req, err)
 		default:
@@ -87,13 +87,18 @@ type request struct {
 	format   string // output format where the SQL names none
 	revision uint64 // of the Native format, 0 for the plain one
 	readonly bool
+	sure     bool // what is read is not answered before it is known that it was not damaged
 }
 
-// errNotBegun says that the instance ended before it began the statement, so that the next one can answer it.
-var errNotBegun = errors.New("the statement was not begun")
+// errAgain says that another instance can answer the request: this one ended before it began the statement, or has failed
+// writes and the statement only reads.
+var errAgain = errors.New("another start of the engine answers this")
 
-// answer runs a request's statement.
-func (b bridge) answer(parent context.Context, r *request) (*http.Response, error) {
+// maxTries bounds the instances that one request may meet.
+const maxTries = 5
+
+// answer runs a request's statement. Where again is false it does not give errAgain.
+func (b bridge) answer(parent context.Context, r *request, again bool) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(parent)
 	stop := context.AfterFunc(b.in.ending, func() { cancel(context.Cause(b.in.ending)) })
 	release := func() {
@@ -107,8 +112,8 @@ func (b bridge) answer(parent context.Context, r *request) (*http.Response, erro
 	}
 	if err != nil {
 		defer release()
-		if b.in.ending.Err() != nil && parent.Err() == nil {
-			return nil, errNotBegun
+		if again && b.in.ending.Err() != nil && parent.Err() == nil {
+			return nil, errAgain
 		}
 		return nil, b.ended(ctx, parent, err)
 	}
@@ -121,7 +126,11 @@ func (b bridge) answer(parent context.Context, r *request) (*http.Response, erro
 	res, err := b.run(ctx, c, r, release)
 	if err != nil {
 		defer release()
-		return nil, b.ended(ctx, parent, err)
+		err = b.ended(ctx, parent, err)
+		if again && r.st.reads() && b.in.replaced(parent) {
+			return nil, errAgain
+		}
+		return nil, err
 	}
 	return res, nil
 }
@@ -218,7 +227,7 @@ func (b bridge) run(ctx context.Context, c *conn, r *request, release func()) (*
 		fallthrough
 	default:
 		data, err := b.whole(ctx, c, r)
-		if err == nil && !r.st.selects() && !r.st.shows() {
+		if err == nil && (r.sure || !r.st.reads()) {
 			err = b.in.checkWrites()
 		}
 		if err != nil {
@@ -271,6 +280,8 @@ func decodeRequest(req *http.Request) (*request, error) {
 			return nil, exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "Sessions are not supported by the embedded engine; send settings with each query")
 		case (k == "compress" || k == "decompress") && v != "0" && v != "false":
 			return nil, exceptionf(codeNotImplemented, "NOT_IMPLEMENTED", "Compression is not supported by the embedded engine; turn it off in the client")
+		case k == "select_sequential_consistency":
+			r.sure = v != "0" && v != "false"
 		case reservedParam[k]:
 		default:
 			r.session.settings[k] = v
@@ -452,6 +463,9 @@ func (st *statement) shows() bool {
 	}
 	return false
 }
+
+// reads reports whether the statement only reads.
+func (st *statement) reads() bool { return st.selects() || st.shows() }
 
 // header is the block of no rows that an empty result starts with: the engine
 // gives none, so the columns are asked for.

@@ -2,9 +2,13 @@ package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -15,8 +19,11 @@ type instance struct {
 	admin control // for KILL QUERY
 	watch control // looks for writes that failed
 
-	failures uint64          // writes that had failed when it started
-	damaged  chan struct{}   // holds one element as soon as a write has failed
+	failures uint64        // writes that had failed before it started
+	failing  atomic.Bool   // a write has failed
+	damaged  chan struct{} // asks keep for another instance
+	mu       sync.Mutex
+	sound    time.Time       // until then no write had failed
 	ending   context.Context // done when end begins, with the cause that requests are told
 	stop     context.CancelCauseFunc
 }
@@ -54,13 +61,11 @@ func (c *control) close() {
 // start runs the library on the engine's folder. What it finds damaged there it lays aside (lostwrites.go).
 func (e *Engine) start() (*instance, error) {
 	began := time.Now()
-	in := &instance{e: e, damaged: make(chan struct{}, 1)}
+	in := &instance{e: e, damaged: make(chan struct{}, 1), failures: failedWrites.Load(), sound: began}
 	in.ending, in.stop = context.WithCancelCause(e.closing)
 	in.pool = newPool(in, e.opts.Conns)
-	err := in.open()
-	if err != nil {
-		in.end(err)
-		return nil, err
+	if err := in.open(); err != nil {
+		return nil, errors.Join(err, in.end(err))
 	}
 	e.log.Debug("engine started", "path", e.opts.Path, "library", goString(e.lib.version()), "memory_bytes", e.opts.MemoryBytes, "took", time.Since(began))
 	return in, nil
@@ -73,8 +78,9 @@ func (in *instance) open() (err error) {
 	if in.watch.conn, err = in.e.lib.open(in.e.args("watch")); err != nil {
 		return err
 	}
-	if in.failures, err = in.countFailures(); err != nil {
-		return err
+	// The library writes down who runs it, and does without where that fails.
+	if fi, err := os.Stat(filepath.Join(in.e.opts.Path, "status")); err == nil && fi.Size() == 0 {
+		in.failures++
 	}
 	if _, err = in.admin.ask("CREATE DATABASE IF NOT EXISTS "+Database+" ENGINE = Atomic", &params{}); err != nil {
 		return err
@@ -82,12 +88,20 @@ func (in *instance) open() (err error) {
 	return in.checkWrites()
 }
 
-// end cancels what runs, waits for it and stops the library. Requests are told the cause.
-func (in *instance) end(cause error) {
+// end cancels what runs, waits for it and stops the library. Requests are told the cause. Where writes have failed, what may
+// be damaged without looking so is laid aside; the error says that this failed.
+func (in *instance) end(cause error) error {
 	in.stop(cause)
 	in.pool.close()
+	if n, err := in.countFailures(); err == nil {
+		if n != in.failures {
+			in.failing.Store(true)
+		}
+		failedWrites.Store(n)
+	}
 	in.watch.close()
 	in.admin.close()
+	return in.layAside()
 }
 
 // args are the command line of a connection. Server options count for the

@@ -4,7 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
+	"sync/atomic"
 	"time"
 )
 
@@ -19,6 +24,13 @@ import (
 // detached/broken-on-start_*, and takes up again the parts that a damaged one was merged from, which stay on disk for eight
 // minutes (old_parts_lifetime). What is lost then has not been acknowledged. Starting anew takes some 60 ms, works on a full
 // disk, and ends what runs with an error that may be tried again.
+//
+// A part of separate files of which some are empty is read without an error, as default values. So what was merged from one
+// before the engine ended looks whole and is not: layAside takes away what has been merged since the count was last known to
+// stand still, as detached/merged-of-broken_*, and the sources are taken up again too. For the same reason a read that a
+// write depends on asks the count (select_sequential_consistency, by which elsewhere too nothing stored is missed).
+//
+// A statement that had not begun, and one that only reads and has given nothing yet, is answered by the next start.
 
 const (
 	// checkEvery is how soon a merge that failed is seen: far sooner than the parts it was made from are removed.
@@ -28,7 +40,15 @@ const (
 	// tableRoom is what must be free for a statement that changes tables: what such a statement writes cannot be laid aside,
 	// an empty definition is a lost table.
 	tableRoom = 8 << 20
+	// mergedFrom bounds for how long a merge can be undone: half the time that its sources are kept.
+	mergedFrom = 4 * time.Minute
+	// mtimeLag is how much the time of a file may lie before that of the clock: a tick of the kernel.
+	mtimeLag = 20 * time.Millisecond
 )
+
+// failedWrites are the writes to files that had failed in this process when its last instance ended. The library counts on
+// from one start to the next.
+var failedWrites atomic.Uint64
 
 // countFailures is the number of writes to files that failed in this process so far.
 func (in *instance) countFailures() (uint64, error) {
@@ -44,6 +64,7 @@ func (in *instance) countFailures() (uint64, error) {
 
 // checkWrites returns an error when a write to a file has failed since the instance started, and has it replaced.
 func (in *instance) checkWrites() error {
+	asked := time.Now()
 	n, err := in.countFailures()
 	switch {
 	case err != nil && in.ending.Err() != nil:
@@ -51,13 +72,37 @@ func (in *instance) checkWrites() error {
 	case err != nil:
 		return err
 	case n == in.failures:
+		in.stoodStill(asked)
 		return nil
 	}
+	in.failing.Store(true)
 	select {
 	case in.damaged <- struct{}{}:
 	default: // it is known
 	}
 	return exceptionf(codeCannotWrite, "CANNOT_WRITE_TO_FILE_DESCRIPTOR", "%d writes to %q failed: the disk is full or broken; nothing of this statement counts, make room and send it again", n-in.failures, in.e.opts.Path)
+}
+
+// stoodStill notes that no write had failed by a time.
+func (in *instance) stoodStill(by time.Time) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if by.After(in.sound) {
+		in.sound = by
+	}
+}
+
+// replaced waits until the instance ends, where a write has failed; otherwise, and where ctx ends first, it reports false.
+func (in *instance) replaced(ctx context.Context) bool {
+	if !in.failing.Load() && in.ending.Err() == nil {
+		return false
+	}
+	select {
+	case <-in.ending.Done():
+		return true
+	case <-ctx.Done():
+		return false
+	}
 }
 
 // blame is what a statement that failed is told: err, or that writes have failed, for then it may have met a damaged part.
@@ -93,7 +138,9 @@ func (e *Engine) keep(in *instance) {
 	for {
 		select {
 		case <-e.closing.Done():
-			in.end(ErrClosed)
+			if err := in.end(ErrClosed); err != nil {
+				e.log.Error("merges may have read damaged parts", "path", e.opts.Path, "error", err)
+			}
 			return
 		case <-t.C:
 			if err := in.checkWrites(); err != nil && len(in.damaged) == 0 {
@@ -115,18 +162,21 @@ func (e *Engine) anew(in *instance) *instance {
 	e.mu.Unlock()
 	began := time.Now()
 	e.log.Error("the engine's writes fail, it starts anew", "path", e.opts.Path, "do", "make room on the disk, or look after it")
-	in.end(exceptionf(codeNetworkError, "NETWORK_ERROR", "The engine starts anew because writes to %q failed: the disk is full or broken; send the statement again", e.opts.Path))
+	err := in.end(exceptionf(codeNetworkError, "NETWORK_ERROR", "The engine starts anew because writes to %q failed: the disk is full or broken; send the statement again", e.opts.Path))
 	for first := true; ; first = false {
-		in, err := e.start()
+		var next *instance
+		if err == nil {
+			next, err = e.start()
+		}
 		e.mu.Lock()
-		e.now, e.err = in, err
+		e.now, e.err = next, err
 		e.mu.Unlock()
 		if first {
 			close(ready)
 		}
 		if err == nil {
-			e.log.Info("the engine has started anew; what was damaged is laid aside under detached/broken-on-start_*", "path", e.opts.Path, "took", time.Since(began))
-			return in
+			e.log.Info("the engine has started anew; what was damaged is laid aside under detached", "path", e.opts.Path, "took", time.Since(began))
+			return next
 		}
 		e.log.Error("the engine cannot be started anew, trying again", "path", e.opts.Path, "error", err)
 		select {
@@ -134,7 +184,55 @@ func (e *Engine) anew(in *instance) *instance {
 			return nil
 		case <-time.After(startEvery):
 		}
+		err = in.layAside()
 	}
+}
+
+// partDir is the folder of a part: partition, first and last block, level, and the version of the mutation that made it.
+var partDir = regexp.MustCompile(`^[^_]+_(\d+)_(\d+)_(\d+)(_\d+)?$`)
+
+// inserted reports whether an insert made a part: of one block, and of level 1 where it was sorted and freed of replaced rows.
+func inserted(m []string) bool {
+	return m[1] == m[2] && (m[3] == "0" || m[3] == "1") && m[4] == ""
+}
+
+// layAside takes away what was merged since writes were last known not to fail, if they have failed in the meantime. The
+// library must not run.
+func (in *instance) layAside() error {
+	if !in.failing.Load() {
+		return nil
+	}
+	path := in.e.opts.Path
+	since := in.sound.Round(0).Add(-mtimeLag) // by the clock of the files
+	dirs, err := filepath.Glob(filepath.Join(path, "store", "*", "*", "*"))
+	if err != nil {
+		return err
+	}
+	for _, dir := range dirs {
+		m := partDir.FindStringSubmatch(filepath.Base(dir))
+		if m == nil || inserted(m) {
+			continue
+		}
+		// The list of its files is a part's last. The time of the folder is that of the whole second.
+		fi, err := os.Stat(filepath.Join(dir, "checksums.txt"))
+		switch {
+		case errors.Is(err, fs.ErrNotExist): // the library sees that it is damaged
+		case err != nil:
+			return fmt.Errorf("cannot look at a part: %w", err)
+		case !fi.ModTime().After(since):
+		case time.Since(since) > mergedFrom:
+			in.e.log.Error("a merge may have read a damaged part, and is too old to be undone", "part", dir, "writes_failed_after", since)
+		default:
+			detached := filepath.Join(filepath.Dir(dir), "detached")
+			if err := os.MkdirAll(detached, 0o750); err != nil {
+				return fmt.Errorf("cannot lay a part aside: %w", err)
+			}
+			if err := os.Rename(dir, filepath.Join(detached, fmt.Sprintf("merged-of-broken_%s_%d", filepath.Base(dir), time.Now().UnixMilli()))); err != nil {
+				return fmt.Errorf("cannot lay a part aside: %w", err)
+			}
+		}
+	}
+	return nil
 }
 
 // instance is what answers requests now. While the engine starts anew it waits for the first try, and gives the error of one

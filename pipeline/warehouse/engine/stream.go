@@ -23,6 +23,7 @@ type resultStream struct {
 	b        bridge
 	ctx      context.Context
 	native   bool
+	sure     bool
 	revision uint64
 	tag      string // of the error frame
 
@@ -39,7 +40,7 @@ type resultStream struct {
 // before any output. On an error the connection is given back, but for
 // errNotStreamed.
 func (b bridge) stream(ctx context.Context, c *conn, r *request, release func()) (*resultStream, error) {
-	s := &resultStream{b: b, ctx: ctx, conn: c, native: r.outputFormat() == "Native", revision: r.revision, tag: rand.Text()[:16]}
+	s := &resultStream{b: b, ctx: ctx, conn: c, native: r.outputFormat() == "Native", sure: r.sure, revision: r.revision, tag: rand.Text()[:16]}
 	var err error
 	if err = ctx.Err(); err != nil {
 		b.in.pool.release(c, true)
@@ -119,6 +120,11 @@ func (s *resultStream) fetch() {
 	case err != nil:
 		s.buf = s.buf[:0]
 		s.finish(err, false)
+	case end && s.sure:
+		if err = s.b.in.checkWrites(); err == nil {
+			err = io.EOF
+		}
+		s.finish(err, true)
 	case end:
 		s.finish(io.EOF, true)
 	}
