@@ -421,7 +421,7 @@ func (b bridge) insert(ctx context.Context, c *conn, r *request) error {
 		return err
 	}
 	b.in.cancellable(ctx, c, func() { _, err = s.done() })
-	return err
+	return cancelled(ctx, err)
 }
 
 // whole runs a statement to its end and returns its whole output. It releases
@@ -451,8 +451,18 @@ func (b bridge) whole(ctx context.Context, c *conn, r *request) (out []byte, err
 			out = bytes.Clone(data)
 		}
 	})
+	err = cancelled(ctx, err)
 	clean = err == nil && !r.st.sticky()
 	return out, err
+}
+
+// cancelled is the error of a statement that ended with err. The library ends many that it cancelled without an error, in the
+// middle of their output: what ends after ctx did is not to be trusted.
+func cancelled(ctx context.Context, err error) error {
+	if err == nil {
+		err = ctx.Err()
+	}
+	return err
 }
 
 // shows reports whether a statement other than SELECT has a result.

@@ -90,6 +90,7 @@ func (b bridge) emptyHeader(ctx context.Context, r *request) (head []byte, err e
 		return nil, err
 	}
 	b.in.cancellable(ctx, c, func() { head, err = b.header(c, r) })
+	err = cancelled(ctx, err)
 	b.in.pool.release(c, err == nil)
 	return head, err
 }
@@ -115,7 +116,7 @@ func (s *resultStream) fetch() {
 		}
 	})
 	switch {
-	case err != nil && s.ctx.Err() != nil:
+	case (err != nil || end) && s.ctx.Err() != nil: // see cancelled
 		s.finish(fmt.Errorf("the engine's answer was not awaited: %w", context.Cause(s.ctx)), false)
 	case err != nil:
 		s.buf = s.buf[:0]
