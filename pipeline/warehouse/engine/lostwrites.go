@@ -163,16 +163,25 @@ func (e *Engine) anew(in *instance) *instance {
 	began := time.Now()
 	e.log.Error("the engine's writes fail, it starts anew", "path", e.opts.Path, "do", "make room on the disk, or look after it")
 	err := in.end(exceptionf(codeNetworkError, "NETWORK_ERROR", "The engine starts anew because writes to %q failed: the disk is full or broken; send the statement again", e.opts.Path))
-	for first := true; ; first = false {
+	told := false
+	for tries := 1; ; tries++ {
 		var next *instance
 		if err == nil {
 			next, err = e.start()
 		}
+		var ex *Exception
+		if errors.As(err, &ex) && ex.Code == codeCannotWrite && tries < maxTries {
+			// Writes failed as the last instance ended or this one began. Another try is soon over, and nobody need be told.
+			e.log.Warn("writes failed while the engine started anew, trying again", "path", e.opts.Path, "error", err)
+			err = in.layAside()
+			continue
+		}
 		e.mu.Lock()
 		e.now, e.err = next, err
 		e.mu.Unlock()
-		if first {
+		if !told {
 			close(ready)
+			told = true
 		}
 		if err == nil {
 			e.log.Info("the engine has started anew; what was damaged is laid aside under detached", "path", e.opts.Path, "took", time.Since(began))
