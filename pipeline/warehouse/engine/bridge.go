@@ -94,7 +94,7 @@ type request struct {
 // writes and the statement only reads.
 var errAgain = errors.New("another start of the engine answers this")
 
-// maxTries bounds the instances that one request may meet.
+// maxTries bounds the instances that one request may meet, and the starts that may fail before those who wait are told.
 const maxTries = 5
 
 // answer runs a request's statement. Where again is false it does not give errAgain.

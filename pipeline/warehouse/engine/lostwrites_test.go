@@ -110,17 +110,8 @@ func TestRefusedWrites(t *testing.T) {
 
 	// What is refused is refused for its own reason, whatever else goes wrong.
 	readonly := func() error {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+clientHost+"/?query="+url.QueryEscape("INSERT INTO t SELECT 9, ''"), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		res, err := rt.RoundTrip(req)
-		if err != nil {
-			return err
-		}
-		defer res.Body.Close()
-		b, err := io.ReadAll(res.Body)
-		return errors.Join(newException(string(b)), err)
+		_, _, text := call(t, rt, http.MethodGet, "query="+url.QueryEscape("INSERT INTO t SELECT 9, ''"), nil)
+		return newException(text)
 	}
 	refused := func(err error) bool {
 		var ex *Exception
