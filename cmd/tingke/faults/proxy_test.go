@@ -109,6 +109,12 @@ func (p *storeProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		r.Body = &trickle{ReadCloser: r.Body, perSecond: f.bytesPerSecond}
 		w = &slowWriter{ResponseWriter: w, perSecond: f.bytesPerSecond}
 	}
+	// Else the server closes the request's body as the answer begins, and where Go's transport has not yet looked whether more
+	// follows it than was declared, it takes that for a failed write and ends the connection: one answer in a thousand on a busy
+	// machine broke off (golang/go#40747).
+	if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+		panic(err)
+	}
 	p.engine.ServeHTTP(w, r)
 }
 
