@@ -100,10 +100,11 @@ type Info struct {
 
 // Broker is a running embedded broker. Its methods are safe for concurrent use.
 type Broker struct {
-	cluster *kfake.Cluster
-	lock    *os.File
-	addr    string
-	close   sync.Once
+	cluster  *kfake.Cluster
+	timeouts *timeouts
+	lock     *os.File
+	addr     string
+	close    sync.Once
 }
 
 // Start hosts the broker of a folder in this process until Close, and makes the topics of the product. ctx bounds the
@@ -165,6 +166,7 @@ func (b *Broker) start(ctx context.Context, o Options) error {
 		return fmt.Errorf("cannot start the embedded broker in %s: %w", data, err)
 	}
 	b.addr = b.cluster.ListenAddrs()[0]
+	b.timeouts = b.watchTimeouts(o.Log)
 	if err := ensureTopics(ctx, b.addr, o.Partitions); err != nil {
 		return err
 	}
@@ -224,6 +226,9 @@ func (b *Broker) Cluster() *kfake.Cluster { return b.cluster }
 // Close stops the broker and gives the folder back. Records and offsets are on disk.
 func (b *Broker) Close() error {
 	b.close.Do(func() {
+		if b.timeouts != nil {
+			b.timeouts.close()
+		}
 		if b.cluster != nil {
 			b.cluster.Close()
 		}
