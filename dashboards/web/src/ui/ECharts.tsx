@@ -6,6 +6,7 @@ import { CanvasRenderer } from 'echarts/renderers';
 import { useEffect, useRef } from 'react';
 
 import type { ChartProps } from './Chart';
+import { still } from './theme';
 
 use([BarChart, LineChart, PieChart, HeatmapChart, GridComponent, TooltipComponent, LegendComponent, MarkLineComponent, MarkAreaComponent, MarkPointComponent, VisualMapComponent, AriaComponent, CanvasRenderer]);
 
@@ -30,6 +31,7 @@ export default function ECharts({ option, height = 260, label, onClick }: ChartP
   useEffect(() => {
     chart.current?.setOption(
       {
+        animation: !still,
         animationDuration: 250,
         textStyle: { fontFamily: token.fontFamily },
         grid: { left: 8, right: 16, top: 32, bottom: 4, containLabel: true },

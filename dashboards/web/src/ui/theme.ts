@@ -22,3 +22,6 @@ export const theme: ThemeConfig = {
     Card: { bodyPaddingSM: 12 },
   },
 };
+
+// still is whether the person has asked the system for less motion: nothing slides or fades then.
+export const still = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches ?? false;
