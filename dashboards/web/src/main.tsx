@@ -14,17 +14,15 @@ import { meQuery } from './api/me';
 import { startWords, useTranslation } from './i18n';
 import { pageAt, pages } from './pages';
 import { router } from './routes';
-import { still, theme } from './ui/theme';
+import { theme } from './ui/theme';
 import './ui/app.css';
-
-const shown = still ? { ...theme, token: { ...theme.token, motion: false } } : theme;
 
 function Root() {
   const { i18n } = useTranslation();
   const english = i18n.language === 'en';
   dayjs.locale(english ? 'en' : 'zh-cn');
   return (
-    <ConfigProvider locale={english ? enUS : zhCN} theme={shown} button={{ autoInsertSpace: false }}>
+    <ConfigProvider locale={english ? enUS : zhCN} theme={theme} button={{ autoInsertSpace: false }}>
       <AntApp>
         <RouterProvider router={router} />
       </AntApp>

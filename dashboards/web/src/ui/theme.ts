@@ -1,5 +1,8 @@
 import type { ThemeConfig } from 'antd';
 
+// still is whether the person has asked the system for less motion: nothing slides or fades then.
+export const still = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches ?? false;
+
 export const theme: ThemeConfig = {
   cssVar: {},
   zeroRuntime: true,
@@ -15,6 +18,7 @@ export const theme: ThemeConfig = {
     borderRadius: 6,
     fontFamily: '-apple-system, BlinkMacSystemFont, "Segoe UI", "PingFang SC", "Hiragino Sans GB", "Microsoft YaHei", "Noto Sans CJK SC", "Noto Sans SC", sans-serif',
     colorBgLayout: '#f4f6fa',
+    motion: !still,
   },
   components: {
     Layout: { headerBg: '#ffffff', siderBg: '#ffffff', headerHeight: 56, headerPadding: '0 20px' },
@@ -22,6 +26,3 @@ export const theme: ThemeConfig = {
     Card: { bodyPaddingSM: 12 },
   },
 };
-
-// still is whether the person has asked the system for less motion: nothing slides or fades then.
-export const still = globalThis.matchMedia?.('(prefers-reduced-motion: reduce)').matches ?? false;
